@@ -1,0 +1,47 @@
+# Every target makes the environment it needs. PYTHON picks the interpreter: make demo PYTHON=python3.12
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+SHELL := /bin/bash
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-gpu lint format bench lock docs clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+# One stamp per set of requirements; a set is installed again when its lock file changes.
+$(VENV)/%.installed: requirements/%.txt pyproject.toml
+	@$(PYTHON) scripts/environment.py --venv $(VENV) --requirements $<
+	@touch $@
+
+demo: $(VENV)/demo.installed ## a broker, a model, the service and real records, on this machine (ARGS="--keep" leaves it running)
+	@$(BIN)/streamrank demo $(ARGS)
+
+test: $(VENV)/dev.installed ## all tests (ARGS="-k batcher" picks some)
+	@$(BIN)/python -m pytest $(ARGS)
+
+test-gpu: $(VENV)/dev.installed ## the tests that need a GPU
+	@$(BIN)/python -m pytest -m gpu $(ARGS)
+
+lint: $(VENV)/dev.installed ## formatting, style, types, layers
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+
+format: $(VENV)/dev.installed ## mend what a tool can mend
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: $(VENV)/dev.installed ## StreamRank beside its alternatives, on one Kafka (ARGS="--runs 7")
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+docs: $(VENV)/dev.installed ## write the generated tables of the README
+	@$(BIN)/python scripts/tables.py
+
+lock: ## resolve the requirement files again (needs uv)
+	@scripts/lock.sh
+
+clean: ## remove the environment and what the tools left
+	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache .import_linter_cache build dist

@@ -1,0 +1,93 @@
+"""What can go wrong in the service, grouped by what the caller does next.
+
+    StreamRankError
+    ├── RejectedRecord      the record is at fault: dead-letter it, go on
+    └── ServiceError        we or our surroundings are at fault: acknowledge nothing, stop the worker
+        ├── PublishFailed   the broker did not confirm what we sent
+        ├── ChunkLost       records left Faust's layers without being processed
+        └── StartFailed     the worker cannot begin: the message says what to change
+"""
+
+from enum import StrEnum
+
+
+class Stage(StrEnum):
+    """Where a record was refused: the dead letter's `error-stage`."""
+
+    DECODE = "decode"
+    VALIDATE = "validate"
+    PREDICT = "predict"
+    ENCODE = "encode"
+
+
+class Reason(StrEnum):
+    """Why a record was refused: the dead letter's `error-reason`."""
+
+    EMPTY = "empty"
+    INVALID_UTF8 = "invalid_utf8"
+    INVALID_JSON = "invalid_json"
+    NOT_AN_OBJECT = "not_an_object"
+    TOO_DEEP = "too_deep"
+    TOO_LARGE = "too_large"
+    MISSING_FIELD = "missing_field"
+    WRONG_TYPE = "wrong_type"
+    WRONG_SHAPE = "wrong_shape"
+    OUT_OF_RANGE = "out_of_range"
+    BAD_ID = "bad_id"
+    MODEL_ERROR = "model_error"
+    NON_FINITE_SCORE = "non_finite_score"
+    NOT_ENCODABLE = "not_encodable"
+    TOO_LARGE_TO_PUBLISH = "too_large_to_publish"
+
+
+_STAGES: dict[Reason, Stage] = {
+    Reason.EMPTY: Stage.DECODE,
+    Reason.INVALID_UTF8: Stage.DECODE,
+    Reason.INVALID_JSON: Stage.DECODE,
+    Reason.NOT_AN_OBJECT: Stage.DECODE,
+    Reason.TOO_DEEP: Stage.DECODE,
+    Reason.TOO_LARGE: Stage.DECODE,
+    Reason.MISSING_FIELD: Stage.VALIDATE,
+    Reason.WRONG_TYPE: Stage.VALIDATE,
+    Reason.WRONG_SHAPE: Stage.VALIDATE,
+    Reason.OUT_OF_RANGE: Stage.VALIDATE,
+    Reason.BAD_ID: Stage.VALIDATE,
+    Reason.MODEL_ERROR: Stage.PREDICT,
+    Reason.NON_FINITE_SCORE: Stage.PREDICT,
+    Reason.NOT_ENCODABLE: Stage.ENCODE,
+    Reason.TOO_LARGE_TO_PUBLISH: Stage.ENCODE,
+}
+
+
+class StreamRankError(Exception):
+    """Base of everything the service raises on purpose."""
+
+
+class RejectedRecord(StreamRankError):
+    """The record is at fault; the message names the value, the limit and the way out."""
+
+    def __init__(self, reason: Reason, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.message = message
+
+    @property
+    def stage(self) -> Stage:
+        """The stage that refuses for this reason."""
+        return _STAGES[self.reason]
+
+
+class ServiceError(StreamRankError):
+    """We or our surroundings are at fault: nothing may be acknowledged."""
+
+
+class PublishFailed(ServiceError):
+    """The broker did not confirm what was sent."""
+
+
+class ChunkLost(ServiceError):
+    """Fetched records were dropped between Faust's layers."""
+
+
+class StartFailed(ServiceError):
+    """The worker cannot begin; the message says what to change."""

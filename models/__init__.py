@@ -1,0 +1,1 @@
+"""Machine-learned models: arrays in, rankings out. No Kafka in here."""

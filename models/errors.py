@@ -1,0 +1,28 @@
+"""What can go wrong with a model, grouped by what the caller does next.
+
+    ModelError
+    ├── ModelNotUsable      it cannot be loaded or used as asked: stop the start, say why
+    │   └── DeviceNotFound  the device asked for is not there
+    ├── RowsRefused         it refused this batch: some rows may be at fault, others may not
+    └── ModelUnavailable    it failed for a reason that is not in the rows: acknowledge nothing
+"""
+
+
+class ModelError(Exception):
+    """Base of everything the models raise on purpose."""
+
+
+class ModelNotUsable(ModelError):
+    """The model cannot be loaded or used as asked; the message lists what there is instead."""
+
+
+class DeviceNotFound(ModelNotUsable):
+    """The device asked for is not there; the message lists the devices TensorFlow sees."""
+
+
+class RowsRefused(ModelError):
+    """The model refused this batch; tried alone, the rows that are not at fault will pass."""
+
+
+class ModelUnavailable(ModelError):
+    """The model failed for a reason that is not in the rows (internal, aborted, out of memory)."""

@@ -1,0 +1,71 @@
+"""What the service asks of a model: rows in, the best classes of each row out."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from models.signature import Signature
+
+Columns = Mapping[str, npt.NDArray[Any]]
+"""One array `[B, ...]` per input of the signature, by name; `B` is the same in all. Strings are arrays of `object` that hold `bytes`."""
+
+
+@dataclass(frozen=True, slots=True)
+class TopK:
+    """The best classes of each row of a batch, best first.
+
+    Attributes:
+        scores: `[B, K]`, exactly what the model gave, in the model's own dtype (bfloat16 as float32).
+        indices: `[B, K]` int32, the class (axis 1 of the model's scores) that each score belongs to.
+        finite: `[B]` bool, False where any score of the row (also one below the cut) is NaN or infinite.
+        labels: `[B, K]` of `bytes` when the model names the classes row by row, else None.
+    """
+
+    scores: npt.NDArray[Any]
+    indices: npt.NDArray[np.int32]
+    finite: npt.NDArray[np.bool_]
+    labels: npt.NDArray[np.object_] | None = None
+
+
+class Predictor(Protocol):
+    """A loaded model. `predict` blocks and may be called from several threads at once."""
+
+    @property
+    def name(self) -> str:
+        """The model's name, as shown in outputs and metrics."""
+
+    @property
+    def version(self) -> str:
+        """The version folder's number without leading zeros, or `unversioned`."""
+
+    @property
+    def device(self) -> str:
+        """Where it runs: `cpu`, `gpu:0`, ..."""
+
+    @property
+    def signature(self) -> Signature:
+        """The inputs a row must bring."""
+
+    @property
+    def labels(self) -> Sequence[str] | None:
+        """`N` names, one per class; None when rows bring their own or the class count is unknown."""
+
+    def predict(self, columns: Columns) -> TopK:
+        """Score a batch and keep the best classes of each row.
+
+        Ties keep the model's order of classes.
+
+        Raises:
+            RowsRefused: some rows may be at fault; tried alone, the others will pass.
+            ModelUnavailable: the failure is not in the rows.
+        """
+
+    def warm_up(self, batch_size: int) -> None:
+        """Run made-up rows through, one and *batch_size* at a time, so that no record pays for the first call.
+
+        Raises:
+            ModelNotUsable: the model cannot answer even these rows.
+        """

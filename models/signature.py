@@ -1,0 +1,26 @@
+"""What a model takes: the names, dtypes and shapes of one row's inputs."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class TensorSpec:
+    """One named input of a signature, as one row sees it.
+
+    Attributes:
+        name: the signature's name of the input.
+        dtype: NumPy's name of the element type (`float32`, `int64`, `bool`, `bfloat16`, ...), or `string`.
+        shape: the shape of one row, without the batch axis; `None` where any length goes. `()` is a scalar per row.
+    """
+
+    name: str
+    dtype: str
+    shape: tuple[int | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """A named entry point of a model and the inputs that a row must bring."""
+
+    name: str
+    inputs: tuple[TensorSpec, ...]
