@@ -1,11 +1,11 @@
 """What can go wrong in the service, grouped by what the caller does next.
 
-    StreamRankError
-    ├── RejectedRecord      the record is at fault: dead-letter it, go on
-    └── ServiceError        we or our surroundings are at fault: acknowledge nothing, stop the worker
-        ├── PublishFailed   the broker did not confirm what we sent
-        ├── ChunkLost       records left Faust's layers without being processed
-        └── StartFailed     the worker cannot begin: the message says what to change
+StreamRankError
+├── RejectedRecord      the record is at fault: dead-letter it, go on
+└── ServiceError        we or our surroundings are at fault: acknowledge nothing, stop the worker
+    ├── PublishFailed   the broker did not confirm what we sent
+    ├── ChunkLost       records left Faust's layers without being processed
+    └── StartFailed     the worker cannot begin: the message says what to change
 """
 
 from enum import StrEnum
@@ -83,6 +83,10 @@ class ServiceError(StreamRankError):
 
 class PublishFailed(ServiceError):
     """The broker did not confirm what was sent."""
+
+
+class ModelFailed(ServiceError):
+    """The model fails also for rows that it answered before; no record is to blame."""
 
 
 class ChunkLost(ServiceError):

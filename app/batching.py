@@ -1,0 +1,265 @@
+"""Group rows of many submitters into batches that a model runs at once.
+
+The batcher is continuous: a free slot takes what is waiting at once, and a row waits for company only when a delay is
+asked for. It knows neither Kafka nor TensorFlow: a *block* is whatever the submitter and the runner agree on.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Hashable, Sequence
+from dataclasses import dataclass, field
+from typing import Generic, TypeAlias, TypeVar
+
+B = TypeVar("B")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class Slice(Generic[B]):
+    """Rows `start` to `stop` (exclusive) of a submitted block."""
+
+    block: B
+    start: int
+    stop: int
+
+    def __len__(self) -> int:
+        return self.stop - self.start
+
+
+@dataclass(frozen=True, slots=True)
+class Part(Generic[R]):
+    """What the runner said about rows `start` to `stop` (exclusive) of a block."""
+
+    start: int
+    stop: int
+    result: R
+
+
+@dataclass(frozen=True, slots=True)
+class Dispatch:
+    """One batch as it left for the runner: its rows and how long its oldest row had waited, in seconds."""
+
+    rows: int
+    waited_seconds: float
+
+
+@dataclass(slots=True, eq=False)
+class _Submission(Generic[B, R]):
+    """A block on its way: how many of its rows were taken, and what came back so far."""
+
+    block: B
+    rows: int
+    key: Hashable
+    arrived: float
+    done: "asyncio.Future[list[Part[R]]]"
+    taken: int = 0
+    answered: int = 0
+    parts: list[Part[R]] = field(default_factory=list)
+
+    def take(self, most: int) -> Slice[B]:
+        start = self.taken
+        self.taken = min(self.rows, start + most)
+        return Slice(self.block, start, self.taken)
+
+    def answer(self, rows: Slice[B], result: R) -> None:
+        self.parts.append(Part(rows.start, rows.stop, result))
+        self.answered += len(rows)
+        if self.answered == self.rows and not self.done.done():
+            self.done.set_result(sorted(self.parts, key=lambda part: part.start))
+
+    def fail(self, error: Exception) -> None:
+        if not self.done.done():
+            self.done.set_exception(error)
+
+
+_Batch: TypeAlias = list[tuple[_Submission[B, R], Slice[B]]]
+
+
+@dataclass(slots=True, eq=False)
+class _Turn:
+    """A submitter that waits outside for room."""
+
+    rows: int
+    nbytes: int
+    admitted: "asyncio.Future[None]"
+
+
+class Batcher(Generic[B, R]):
+    """Merge blocks of rows into batches and run them, at most so many at once.
+
+    Rows leave in the order in which they came, except that only rows of equal `key` share a batch: the oldest waiting
+    block decides the key of the next one. A block larger than a batch is split; its answers come back together.
+
+    Args:
+        run: called with the slices of one batch, in order; returns one result per slice.
+        max_size: most rows in one batch.
+        max_in_flight: most batches in *run* at once.
+        max_delay_seconds: longest the oldest row waits for company; 0 never waits.
+        max_rows: rows waiting and running, at most. A block that is larger by itself passes when nothing else is there.
+        max_bytes: the same for bytes.
+        on_dispatch: told of every batch as it leaves.
+    """
+
+    def __init__(
+        self,
+        run: Callable[[Sequence[Slice[B]]], Awaitable[Sequence[R]]],
+        *,
+        max_size: int,
+        max_in_flight: int,
+        max_delay_seconds: float = 0.0,
+        max_rows: int,
+        max_bytes: int,
+        on_dispatch: Callable[[Dispatch], None] = lambda _: None,
+    ) -> None:
+        self._run = run
+        self._max_size = max_size
+        self._max_in_flight = max_in_flight
+        self._max_delay = max_delay_seconds
+        self._max_rows = max_rows
+        self._max_bytes = max_bytes
+        self._on_dispatch = on_dispatch
+        self._waiting: deque[_Submission[B, R]] = deque()
+        self._waiting_rows = 0
+        self._rows = 0
+        self._bytes = 0
+        self._running: set[asyncio.Task[None]] = set()
+        self._outside: deque[_Turn] = deque()
+        self._timer: asyncio.TimerHandle | None = None
+
+    @property
+    def rows(self) -> int:
+        """Rows admitted whose block is not answered yet."""
+        return self._rows
+
+    @property
+    def bytes(self) -> int:
+        """Bytes admitted whose block is not answered yet."""
+        return self._bytes
+
+    @property
+    def in_flight(self) -> int:
+        """Batches running."""
+        return len(self._running)
+
+    async def submit(self, block: B, *, rows: int, nbytes: int, key: Hashable = None) -> list[Part[R]]:
+        """Run the rows of *block* in one or more batches and return what the runner said of each part, in row order.
+
+        Waits while the batcher is full, first come, first served. A cancelled caller takes its waiting rows with it;
+        those that already run, run on.
+
+        Args:
+            block: handed to the runner as it is.
+            rows: how many rows it has, at least 1.
+            nbytes: what it weighs.
+            key: blocks with other keys never share a batch.
+
+        Raises:
+            Exception: whatever the runner raised for a batch that held rows of this block.
+        """
+        await self._admission(rows, nbytes)
+        loop = asyncio.get_running_loop()
+        submission: _Submission[B, R] = _Submission(block, rows, key, loop.time(), loop.create_future())
+        try:
+            self._waiting.append(submission)
+            self._waiting_rows += rows
+            self._dispatch()
+            return await submission.done
+        finally:
+            self._withdraw(submission)
+            self._leave(rows, nbytes)
+
+    async def _admission(self, rows: int, nbytes: int) -> None:
+        if not self._outside and self._fits(rows, nbytes):
+            self._enter(rows, nbytes)
+            return
+        turn = _Turn(rows, nbytes, asyncio.get_running_loop().create_future())
+        self._outside.append(turn)
+        try:
+            await turn.admitted
+        except asyncio.CancelledError:
+            if turn in self._outside:
+                self._outside.remove(turn)
+            else:
+                self._leave(rows, nbytes)
+            raise
+
+    def _fits(self, rows: int, nbytes: int) -> bool:
+        return not self._rows or (self._rows + rows <= self._max_rows and self._bytes + nbytes <= self._max_bytes)
+
+    def _enter(self, rows: int, nbytes: int) -> None:
+        self._rows += rows
+        self._bytes += nbytes
+
+    def _leave(self, rows: int, nbytes: int) -> None:
+        self._rows -= rows
+        self._bytes -= nbytes
+        while self._outside and self._fits(self._outside[0].rows, self._outside[0].nbytes):
+            turn = self._outside.popleft()
+            # Entered on its behalf, so that nobody slips in between this line and its awakening.
+            self._enter(turn.rows, turn.nbytes)
+            if not turn.admitted.done():
+                turn.admitted.set_result(None)
+
+    def _withdraw(self, submission: _Submission[B, R]) -> None:
+        if submission.taken < submission.rows:
+            self._waiting.remove(submission)
+            self._waiting_rows -= submission.rows - submission.taken
+
+    def _dispatch(self) -> None:
+        while self._waiting and len(self._running) < self._max_in_flight:
+            delay = self._company_expected_for()
+            if delay > 0:
+                self._look_again_in(delay)
+                return
+            self._launch()
+
+    def _company_expected_for(self) -> float:
+        if not self._max_delay or self._waiting_rows >= self._max_size:
+            return 0.0
+        return self._waiting[0].arrived + self._max_delay - asyncio.get_running_loop().time()
+
+    def _look_again_in(self, delay: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_later(delay, self._dispatch)
+
+    def _launch(self) -> None:
+        loop = asyncio.get_running_loop()
+        waited = loop.time() - self._waiting[0].arrived
+        batch = self._next_batch()
+        rows = sum(len(part) for _, part in batch)
+        self._waiting_rows -= rows
+        self._on_dispatch(Dispatch(rows, waited))
+        task = loop.create_task(self._run_batch(batch))
+        self._running.add(task)
+        task.add_done_callback(self._finished)
+
+    def _next_batch(self) -> _Batch[B, R]:
+        key, room = self._waiting[0].key, self._max_size
+        batch: _Batch[B, R] = []
+        passed_over: list[_Submission[B, R]] = []
+        while self._waiting and room:
+            submission = self._waiting.popleft()
+            if submission.key != key:
+                passed_over.append(submission)
+                continue
+            part = submission.take(room)
+            room -= len(part)
+            batch.append((submission, part))
+            if submission.taken < submission.rows:
+                self._waiting.appendleft(submission)
+        self._waiting.extendleft(reversed(passed_over))
+        return batch
+
+    async def _run_batch(self, batch: _Batch[B, R]) -> None:
+        try:
+            results = await self._run([part for _, part in batch])
+            for (submission, part), result in zip(batch, results, strict=True):
+                submission.answer(part, result)
+        except Exception as error:
+            for submission, _ in batch:
+                submission.fail(error)
+
+    def _finished(self, task: "asyncio.Task[None]") -> None:
+        self._running.discard(task)
+        self._dispatch()

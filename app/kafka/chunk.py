@@ -1,0 +1,40 @@
+"""A run of consecutive records of one partition, fetched together."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from aiokafka import TopicPartition
+
+
+class Chunk(list[Any]):
+    """Records of one partition (aiokafka's `ConsumerRecord`) and the positions that they span.
+
+    The span may be wider than the records: transaction markers and compacted records lie in it too.
+
+    Attributes:
+        tp: the partition.
+        start: the fetcher's position before these records.
+        end: its position after them, which is the offset to commit once they are done.
+        nbytes: keys, values and headers.
+        epoch: the assignment that it was fetched under; results of an earlier one are dropped.
+        acknowledged: every record is confirmed in the output or the dead-letter topic.
+    """
+
+    __slots__ = ("acknowledged", "end", "epoch", "nbytes", "start", "tp")
+
+    def __init__(
+        self, records: Iterable[Any], *, tp: TopicPartition, start: int, end: int, nbytes: int, epoch: int
+    ) -> None:
+        super().__init__(records)
+        self.tp = tp
+        self.start = start
+        self.end = end
+        self.nbytes = nbytes
+        self.epoch = epoch
+        self.acknowledged = not self
+
+    # Chunks are told apart by identity: comparing them record by record would never be meant.
+    __hash__ = object.__hash__  # type: ignore[assignment]
+
+    def __eq__(self, other: object) -> bool:
+        return self is other

@@ -1,0 +1,76 @@
+"""The Faust app that consumes the input topic, with every setting that differs from Faust's own and why."""
+
+from collections.abc import Callable
+from typing import Any
+
+import faust
+from faust.transport import conductor
+
+from app.errors import StartFailed
+from app.kafka.chunk import Chunk
+from app.kafka.in_flight import InFlight
+from app.kafka.publisher import METADATA_MAX_AGE_MS
+from app.kafka.transport import SCHEME, ChunkApp, ChunkScheduler, ChunkSchema, PartitionListener
+from config.settings import BatchSettings, KafkaSettings
+
+# A chunk costs Faust the same whatever it holds; beyond this many records it only delays the first of them.
+CHUNK_RECORDS = 512
+
+
+def make_app(kafka: KafkaSettings, batch: BatchSettings, listener: PartitionListener) -> ChunkApp:
+    """Return a Faust app for the input topic, not started yet.
+
+    Raises:
+        StartFailed: Faust's compiled parts are missing; the pure Python ones acknowledge what they skip.
+    """
+    if conductor.ConductorHandler is None:
+        raise StartFailed(
+            "faust-streaming came without its compiled extensions, and without them it acknowledges records that it "
+            "skips. Install a wheel for this Python, and leave NO_CYTHON unset."
+        )
+    session = kafka.session_timeout_ms / 1000
+    app = ChunkApp(
+        kafka.consumer_group,
+        broker=[f"{SCHEME}://{server}" for server in kafka.bootstrap_servers],
+        broker_client_id="streamrank",
+        ConsumerScheduler=ChunkScheduler,
+        consumer_auto_offset_reset=kafka.auto_offset_reset,
+        consumer_metadata_max_age_ms=METADATA_MAX_AGE_MS,
+        broker_commit_interval=kafka.commit_interval_ms / 1000,
+        broker_session_timeout=session,
+        broker_heartbeat_interval=session / 5,
+        broker_rebalance_timeout=max(session, 30.0),
+        broker_request_timeout=max(2 * session, 30.0),
+        topic_disable_leader=True,  # otherwise Faust makes and reads a topic of its own
+        topic_allow_declare=False,  # the service creates no topics
+        web_enabled=False,  # Faust's pages show tables and routes to anybody
+        web_tables_enabled=False,
+        web_router_enabled=False,
+        store="memory://",
+    )
+    app.listener = listener
+    app.in_flight = InFlight(batch.in_flight_max_records, batch.in_flight_max_bytes)
+    app.chunk_records = max(CHUNK_RECORDS, batch.max_size)
+    return app
+
+
+def add_agent(
+    app: ChunkApp,
+    topic: str,
+    accept: Callable[[Chunk, Callable[[], Any]], None],
+    on_failure: Callable[[BaseException], None],
+) -> None:
+    """Let the app's one agent hand each chunk of *topic* to *accept*, with the function that acknowledges it."""
+    # Bounded by what may be in flight; a full queue would make Faust wait, which costs more than it saves.
+    source = app.topic(topic, schema=ChunkSchema(), maxsize=app.in_flight.max_records)
+
+    async def rank(stream: faust.Stream[Any]) -> None:
+        # Any other way to iterate acknowledges in a `finally`: an exception would commit what was never processed.
+        async for event in stream.noack().events():
+            try:
+                accept(event.value, event.ack)
+            except Exception as error:
+                # Not raised: Faust would restart the agent and leave this chunk a hole that stops all commits.
+                on_failure(error)
+
+    app.agent(source)(rank)

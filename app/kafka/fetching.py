@@ -1,0 +1,122 @@
+"""Faust's consumer thread, taught to hand over whole chunks within bounds."""
+
+import asyncio
+from typing import Any
+
+from aiokafka import TopicPartition
+from aiokafka.consumer.fetcher import FetchResult
+from aiokafka.errors import ConsumerStoppedError
+from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
+from faust.types import TP
+
+from app.kafka.chunk import Chunk
+from app.kafka.in_flight import Room
+
+# Longest a fetch waits at the broker. While it does, a partition that was drained meanwhile is not asked for, so this
+# is also the longest that one idle partition can hold up another; Faust's own 1.5 s would be felt.
+FETCH_MAX_WAIT_MS = 100
+
+
+class ChunkThread(AIOKafkaConsumerThread):
+    """Runs aiokafka's consumer on an event loop of its own, so that decoding never costs the group membership."""
+
+    consumer: Any
+
+    def _create_worker_consumer(self, transport: Any) -> Any:
+        consumer = super()._create_worker_consumer(transport)
+        consumer._fetch_max_wait_ms = FETCH_MAX_WAIT_MS
+        return consumer
+
+    async def take_chunks(self, room: Room, chunk_records: int, timeout_seconds: float) -> dict[TP, Chunk]:
+        """Take what was fetched: at most one chunk per partition, within *room*; waits up to *timeout_seconds*.
+
+        Runs on this thread. Chunks may be empty: then only the position moved, past transaction markers.
+        """
+        return dict(await self.call_thread(self._take_chunks, room, chunk_records, timeout_seconds))
+
+    async def _take_chunks(self, room: Room, chunk_records: int, timeout_seconds: float) -> dict[TP, Chunk]:
+        consumer = self._ensure_consumer()
+        fetcher, subscriptions = consumer._fetcher, consumer._subscription
+        deadline = self.thread_loop.time() + timeout_seconds
+        with subscriptions.fetch_context():
+            while True:
+                if consumer._closed or fetcher._closed:
+                    raise ConsumerStoppedError()
+                # While the flow is stopped nobody would process what is taken here; and until a rebalance is through,
+                # it may belong to somebody else.
+                if not self.consumer.flow_active:
+                    return {}
+                if subscriptions.reassignment_in_progress:
+                    await subscriptions.wait_for_assignment()
+                elif chunks := self._ready_chunks(fetcher, room, chunk_records):
+                    return chunks
+                elif not await _woken(fetcher, deadline - self.thread_loop.time()):
+                    return {}
+
+    def _ready_chunks(self, fetcher: Any, room: Room, chunk_records: int) -> dict[TP, Chunk]:
+        chunks: dict[TP, Chunk] = {}
+        records, nbytes = room
+        for tp in list(fetcher._records):
+            if records <= 0 or nbytes <= 0:
+                break
+            result = fetcher._records[tp]
+            if type(result) is not FetchResult:
+                if not chunks:
+                    _forget(fetcher, tp)
+                    result.check_raise()
+                continue
+            chunk = self._take(tp, result, min(records, chunk_records), nbytes)
+            if result.has_more():
+                # The others first, the next time.
+                fetcher._records.move_to_end(tp)
+            else:
+                _forget(fetcher, tp)
+            if chunk is not None:
+                chunks[TP(tp.topic, tp.partition)] = chunk
+                records -= len(chunk)
+                nbytes -= chunk.nbytes
+        return chunks
+
+    def _take(self, tp: TopicPartition, result: Any, max_records: int, max_bytes: int) -> Chunk | None:
+        if not result.has_more() or not result.check_assignment(tp):
+            return None
+        state = result._assignment.state_value(tp)
+        start, size, records = state.position, 0, []
+        for record in result._partition_records:
+            records.append(record)
+            size += _weight(record)
+            if len(records) >= max_records or size >= max_bytes:
+                result._update_position()
+                break
+        else:
+            result._update_position()
+            result._partition_records = None
+        end = state.position
+        if start == end:
+            return None
+        return Chunk(records, tp=tp, start=start, end=end, nbytes=size, epoch=self.consumer.epoch)
+
+
+def _weight(record: Any) -> int:
+    size = max(record.serialized_key_size, 0) + max(record.serialized_value_size, 0)
+    for name, value in record.headers:
+        size += len(name) + len(value or b"")
+    return int(size)
+
+
+def _forget(fetcher: Any, tp: TopicPartition) -> None:
+    del fetcher._records[tp]
+    fetcher._notify(fetcher._wait_consume_future)
+
+
+async def _woken(fetcher: Any, timeout_seconds: float) -> bool:
+    """Wait for the fetcher to have something new; False when *timeout_seconds* pass first."""
+    if timeout_seconds <= 0:
+        return False
+    waiter = fetcher._create_fetch_waiter()
+    await asyncio.wait([waiter], timeout=timeout_seconds)
+    if not waiter.done():
+        waiter.cancel()
+        return False
+    waiter.result()  # raises what concerns the whole group, such as a refused authorization
+    return True

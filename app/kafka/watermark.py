@@ -1,0 +1,75 @@
+"""How far each partition is done: the unbroken run of acknowledged chunks."""
+
+from collections import deque
+
+from app.errors import ChunkLost
+from app.kafka.chunk import Chunk
+
+
+class Watermark:
+    """The fetched and not yet committed chunks of one partition, in order.
+
+    Args:
+        position: where fetching starts; None when the group has committed nothing yet, so that the first chunk tells.
+    """
+
+    def __init__(self, position: int | None = None) -> None:
+        self.start = position
+        self.position = position
+        self._chunks: deque[Chunk] = deque()
+
+    def __len__(self) -> int:
+        return len(self._chunks)
+
+    @property
+    def records(self) -> int:
+        """Records fetched and not yet committed."""
+        return sum(len(chunk) for chunk in self._chunks)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes fetched and not yet committed."""
+        return sum(chunk.nbytes for chunk in self._chunks)
+
+    @property
+    def oldest_timestamp(self) -> int | None:
+        """Kafka timestamp, in milliseconds, of the oldest record that is not acknowledged; None when all are."""
+        for chunk in self._chunks:
+            if not chunk.acknowledged:
+                return int(chunk[0].timestamp)
+        return None
+
+    def fetched(self, chunk: Chunk) -> None:
+        """Take note of a chunk.
+
+        Raises:
+            ChunkLost: it does not begin where the one before it ended, so records in between were never seen.
+        """
+        if self.position is not None and chunk.start != self.position:
+            raise ChunkLost(
+                f"{chunk.tp.topic}[{chunk.tp.partition}]: fetched offset {chunk.start}, but {self.position} is next. "
+                "Records were deleted before they could be read (retention, a topic made anew), or lost inside the "
+                "worker. Reset the group's offsets if they are really gone."
+            )
+        if self.start is None:
+            self.start = chunk.start
+        self.position = chunk.end
+        self._chunks.append(chunk)
+
+    def committable(self) -> int | None:
+        """The offset up to which everything is acknowledged; None when nothing new is."""
+        end = None
+        for chunk in self._chunks:
+            if not chunk.acknowledged:
+                break
+            end = chunk.end
+        return end
+
+    def committed(self, offset: int) -> tuple[int, int]:
+        """Forget what lies below a committed *offset*; returns the records and bytes that it frees."""
+        records = nbytes = 0
+        while self._chunks and self._chunks[0].end <= offset:
+            chunk = self._chunks.popleft()
+            records += len(chunk)
+            nbytes += chunk.nbytes
+        return records, nbytes
