@@ -1,10 +1,10 @@
 """What can go wrong with a model, grouped by what the caller does next.
 
-    ModelError
-    ├── ModelNotUsable      it cannot be loaded or used as asked: stop the start, say why
-    │   └── DeviceNotFound  the device asked for is not there
-    ├── RowsRefused         it refused this batch: some rows may be at fault, others may not
-    └── ModelUnavailable    it failed for a reason that is not in the rows: acknowledge nothing
+ModelError
+├── ModelNotUsable      it cannot be loaded or used as asked: stop the start, say why
+│   └── DeviceNotFound  the device asked for is not there
+├── RowsRefused         it refused this batch: some rows may be at fault, others may not
+└── ModelUnavailable    it failed for a reason that is not in the rows: acknowledge nothing
 """
 
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from models.signature import Signature
 
 Columns = Mapping[str, npt.NDArray[Any]]
-"""One array `[B, ...]` per input of the signature, by name; `B` is the same in all. Strings are arrays of `object` that hold `bytes`."""
+"""One array `[B, ...]` per input of the signature, by name; `B` is the same in all. Strings are objects of `bytes`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +62,9 @@ class Predictor(Protocol):
             RowsRefused: some rows may be at fault; tried alone, the others will pass.
             ModelUnavailable: the failure is not in the rows.
         """
+
+    def answers(self) -> bool:
+        """Whether the model answers a known good row; asked before a record is blamed. Blocks like `predict`."""
 
     def warm_up(self, batch_size: int) -> None:
         """Run made-up rows through, one and *batch_size* at a time, so that no record pays for the first call.

@@ -33,7 +33,7 @@ def check_interpreter():
 def run(step, command):
     """Run *command*; when it fails, show what it printed and stop."""
     print("  " + step, flush=True)
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True)  # noqa: S603
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True)
     if done.returncode:
         sys.stderr.write(done.stdout[-4000:] + "\n")
         stop(

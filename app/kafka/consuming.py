@@ -1,10 +1,10 @@
 """The Faust app that consumes the input topic, with every setting that differs from Faust's own and why."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
-import faust
-from faust.transport import conductor
+from faust import Stream
+from faust.types import StreamT
 
 from app.errors import StartFailed
 from app.kafka.chunk import Chunk
@@ -23,7 +23,7 @@ def make_app(kafka: KafkaSettings, batch: BatchSettings, listener: PartitionList
     Raises:
         StartFailed: Faust's compiled parts are missing; the pure Python ones acknowledge what they skip.
     """
-    if conductor.ConductorHandler is None:
+    if not compiled():
         raise StartFailed(
             "faust-streaming came without its compiled extensions, and without them it acknowledges records that it "
             "skips. Install a wheel for this Python, and leave NO_CYTHON unset."
@@ -54,6 +54,13 @@ def make_app(kafka: KafkaSettings, batch: BatchSettings, listener: PartitionList
     return app
 
 
+def compiled() -> bool:
+    """Whether Faust's compiled extensions are there and in use."""
+    from faust.transport import conductor
+
+    return getattr(conductor, "ConductorHandler", None) is not None
+
+
 def add_agent(
     app: ChunkApp,
     topic: str,
@@ -64,9 +71,9 @@ def add_agent(
     # Bounded by what may be in flight; a full queue would make Faust wait, which costs more than it saves.
     source = app.topic(topic, schema=ChunkSchema(), maxsize=app.in_flight.max_records)
 
-    async def rank(stream: faust.Stream[Any]) -> None:
+    async def rank(stream: StreamT[Any]) -> None:
         # Any other way to iterate acknowledges in a `finally`: an exception would commit what was never processed.
-        async for event in stream.noack().events():
+        async for event in cast(Stream[Any], stream).noack().events():
             try:
                 accept(event.value, event.ack)
             except Exception as error:

@@ -1,6 +1,7 @@
 """Faust's consumer thread, taught to hand over whole chunks within bounds."""
 
 import asyncio
+import logging
 from typing import Any
 
 from aiokafka import TopicPartition
@@ -20,6 +21,7 @@ FETCH_MAX_WAIT_MS = 100
 class ChunkThread(AIOKafkaConsumerThread):
     """Runs aiokafka's consumer on an event loop of its own, so that decoding never costs the group membership."""
 
+    logger = logging.getLogger("faust.chunks")
     consumer: Any
 
     def _create_worker_consumer(self, transport: Any) -> Any:

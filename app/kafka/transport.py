@@ -4,6 +4,8 @@ Stock Faust costs about 300 microseconds per event, whatever the event is; here 
 on in Faust is held fast by the contract tests in `tests/app/kafka/test_faust_contract.py`.
 """
 
+import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any, Protocol, cast
 
@@ -22,6 +24,9 @@ from app.kafka.watermark import Watermark
 
 SCHEME = "chunks"
 
+# mode would log every service's comings and goings under the name of the module that it is defined in, as ours.
+_faust_logger = logging.getLogger("faust.chunks")
+
 
 class PartitionListener(Protocol):
     """Who wants to know which partitions are ours."""
@@ -36,9 +41,15 @@ class PartitionListener(Protocol):
 class ChunkApp(faust.App):
     """A Faust app whose consumer delivers chunks."""
 
+    logger = _faust_logger
     listener: PartitionListener
     in_flight: InFlight
     chunk_records: int
+
+    @property
+    def chunk_consumer(self) -> "Consumer":
+        """Faust's `consumer`, as the type that it is here."""
+        return cast(Consumer, self.consumer)
 
     def _create_directories(self) -> None:
         """Keep the disk untouched: there are no tables, and the file system may be read-only."""
@@ -68,6 +79,7 @@ class ChunkSchema(faust.Schema[Any, Any]):
 class Consumer(driver.Consumer):
     """Faust's consumer with chunks, bounded fetching and a contiguous watermark."""
 
+    logger = _faust_logger
     app: ChunkApp
     _thread: ChunkThread
 
@@ -160,6 +172,14 @@ class Consumer(driver.Consumer):
             self.app.in_flight.remove(*watermarks[tp].committed(offset))
         return True
 
+    async def _commit(self, offsets: Mapping[TP, int]) -> bool:
+        # A crash ends the consumer thread; a commit handed to it then would be waited for without end.
+        commit = asyncio.ensure_future(super()._commit(offsets))
+        crashed = asyncio.ensure_future(self._crashed.wait())
+        await asyncio.wait([commit, crashed], return_when=asyncio.FIRST_COMPLETED)
+        crashed.cancel()
+        return commit.result() if commit.done() else not commit.cancel()
+
     # -- coming and going of partitions
 
     async def perform_seek(self) -> None:
@@ -173,17 +193,17 @@ class Consumer(driver.Consumer):
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Finish and commit first, let go then: Faust itself empties its books before it commits."""
         await self.drain()
-        self._forget_in_flight()
-        self.watermarks = {}
         await super().on_partitions_revoked(revoked)
 
     async def drain(self) -> None:
-        """Stop fetching, let the listener finish what is in flight, commit it."""
+        """Stop fetching, let the listener finish what is in flight, commit that, forget the rest."""
         self.stop_flow()
         await self.app.listener.partitions_revoked()
         # A commit under way may have begun before the last acknowledgement, and `commit` would leave it at that.
         await self.maybe_wait_for_commit_to_finish()
         await self.commit()
+        self._forget_in_flight()
+        self.watermarks = {}
 
     def resume_flow(self) -> None:
         """Begin fetching; a rebalance ends with this, also one that left us no partition."""
@@ -208,6 +228,8 @@ class Consumer(driver.Consumer):
 
 class Producer(driver.Producer):
     """Faust's producer, never started: the publisher has producers of its own and awaits every delivery."""
+
+    logger = _faust_logger
 
     async def on_start(self) -> None:
         """Open no connection."""

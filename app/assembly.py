@@ -1,0 +1,89 @@
+"""Put the pipeline of one worker together from its settings."""
+
+from collections.abc import Callable
+from concurrent.futures import Executor
+
+from app.batching import Batcher
+from app.codecs.json import JsonDecoder, RowGroup
+from app.codecs.prediction import PredictionEncoder
+from app.kafka.publisher import Publisher
+from app.kafka.routing import Router
+from app.metrics import Metrics
+from app.pipeline import Pipeline
+from app.records import RecordFactory
+from app.scoring import Scored, Scorer
+from config.settings import BatchSettings, Settings
+from models.predictor import Predictor
+
+
+def load_predictor(settings: Settings) -> Predictor:
+    """Load and warm up the model; blocks for seconds.
+
+    Raises:
+        ModelNotUsable: it cannot be loaded, or not as asked.
+    """
+    from models.saved_model import load
+
+    model = settings.model
+    predictor = load(
+        model.path,
+        name=model.name,
+        version=model.version,
+        signature=model.signature,
+        device=model.device,
+        labels_path=model.labels_path,
+        scores_output=model.scores_output,
+        labels_output=model.labels_output,
+        top_k=settings.rank.top_k,
+    )
+    predictor.warm_up(settings.batch.max_size)
+    return predictor
+
+
+def make_pipeline(
+    settings: Settings,
+    predictor: Predictor,
+    *,
+    publisher: Publisher,
+    executor: Executor,
+    metrics: Metrics,
+    on_failure: Callable[[BaseException], None],
+) -> Pipeline:
+    """Return the pipeline for *predictor*; it runs on the current event loop."""
+    kafka = settings.kafka
+    scorer = Scorer(predictor, executor, lambda seconds: metrics.stage_took("predict", seconds))
+    return Pipeline(
+        decoder=JsonDecoder(
+            predictor.signature,
+            fields=settings.input.fields,
+            id_field=settings.input.record_id_field,
+            max_bytes=settings.input.record_max_bytes,
+        ),
+        batcher=_batcher(settings.batch, scorer, metrics),
+        encoder=PredictionEncoder(
+            model=predictor.name,
+            version=predictor.version,
+            labels=predictor.labels,
+            min_score=settings.rank.min_score,
+        ),
+        factory=RecordFactory(predictor.name, predictor.version),
+        publisher=publisher,
+        router=Router(publisher.partition_count, kafka.input_topic),
+        output_topic=kafka.output_topic,
+        dead_letter_topic=kafka.dead_letter_topic,
+        observer=metrics,
+        on_failure=on_failure,
+        drain_seconds=kafka.session_timeout_ms / 1000 / 2,
+    )
+
+
+def _batcher(batch: BatchSettings, scorer: Scorer, metrics: Metrics) -> Batcher[RowGroup, Scored]:
+    return Batcher(
+        scorer,
+        max_size=batch.max_size,
+        max_in_flight=batch.max_in_flight,
+        max_delay_seconds=batch.max_delay_ms / 1000,
+        max_rows=batch.in_flight_max_records,
+        max_bytes=batch.in_flight_max_bytes,
+        on_dispatch=metrics.dispatched,
+    )

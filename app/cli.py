@@ -1,0 +1,148 @@
+"""The command line: `streamrank serve | config | demo`."""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from config.description import SettingRow
+
+WRONG_SETTINGS = 2
+"""The exit status when the settings are wrong, as argparse's for wrong arguments."""
+
+_EXAMPLES = """\
+examples:
+  INPUT_TOPIC=images OUTPUT_TOPIC=rankings MODEL_PATH=/models/digits streamrank serve
+                               read images, rank them with the model, publish to rankings
+  streamrank config            show every setting and where its value came from
+  streamrank demo              watch it all run on this machine
+
+All settings are environment variables; a file .env in the working directory works too.
+"""
+_SERVE_EXAMPLES = """\
+examples:
+  INPUT_TOPIC=images OUTPUT_TOPIC=rankings MODEL_PATH=/models/digits streamrank serve
+  LOG_FORMAT=json streamrank serve       with the other settings in .env
+
+exit status: 0 after a clean stop (SIGTERM or SIGINT), 1 when something was left unconfirmed, 2 for wrong settings
+"""
+_CONFIG_EXAMPLES = """\
+examples:
+  streamrank config                      a table of variables, values and where they came from
+  streamrank config --json               the same for programs
+  BATCH_MAX_SIZE=0 streamrank config     says what is wrong and ends with exit status 2
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command that *arguments* (default: the process's) ask for and return its exit status."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if given[:1] == ["demo"]:
+        # Its options and its --help are its own.
+        return demo(given[1:])
+    wanted = _parser().parse_args(given)
+    run: Callable[[argparse.Namespace], int] = wanted.run
+    return run(wanted)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="streamrank",
+        description="Rank Kafka records with a TensorFlow SavedModel.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"streamrank {version('streamrank')}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    _add(commands, serve, "read records, rank them, publish the rankings", _SERVE_EXAMPLES)
+    config_parser = _add(commands, config, "show the settings, secrets masked", _CONFIG_EXAMPLES)
+    config_parser.add_argument("--json", action="store_true", help="print one JSON object")
+    commands.add_parser("demo", help="a broker, a model, the service and real records, on this machine")
+    return parser
+
+
+def _add(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
+    run: Callable[[argparse.Namespace], int],
+    purpose: str,
+    examples: str,
+) -> argparse.ArgumentParser:
+    parser = commands.add_parser(
+        run.__name__,
+        help=purpose,
+        description=f"{purpose[0].upper()}{purpose[1:]}.",
+        epilog=examples,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.set_defaults(run=run)
+    return parser
+
+
+def serve(_wanted: argparse.Namespace) -> int:
+    """Run the worker until it is told to stop."""
+    from config.logging import configure_logging
+    from config.settings import SettingsError, load_settings
+
+    try:
+        settings = load_settings()
+    except SettingsError as error:
+        return _refuse(error.mistakes)
+    configure_logging(settings.service.log_level, settings.service.log_format)
+    from app.worker import run
+
+    return run(settings)
+
+
+def config(wanted: argparse.Namespace) -> int:
+    """Print the settings as they were resolved."""
+    from config.description import describe
+    from config.errors import SettingsError
+
+    try:
+        rows = describe()
+    except SettingsError as error:
+        return _refuse(error.mistakes)
+    lines = [_as_json(rows)] if wanted.json else _as_table(rows)
+    sys.stdout.writelines(f"{line}\n" for line in lines)
+    return 0
+
+
+def demo(arguments: list[str]) -> int:
+    """Run the demo, or say what to install for it."""
+    try:
+        from app.demo.run import main as run
+
+        return run(arguments)
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        if missing in {"", "app", "config", "models"}:
+            raise
+        return _stop(
+            f"the demo needs the package {missing}, which is not installed: pip install 'streamrank[cpu,demo]'"
+        )
+
+
+def _refuse(mistakes: Sequence[str]) -> int:
+    sys.stderr.writelines(f"streamrank: {mistake}\n" for mistake in mistakes)
+    return WRONG_SETTINGS
+
+
+def _stop(message: str) -> int:
+    sys.stderr.write(f"streamrank: {message}\n")
+    return 1
+
+
+def _as_json(rows: Sequence["SettingRow"]) -> str:
+    return json.dumps({row.variable: {"value": row.value, "source": row.source} for row in rows}, indent=2)
+
+
+def _as_table(rows: Sequence["SettingRow"]) -> Iterator[str]:
+    cells = [(row.variable, f"({row.default})" if row.value is None else row.value, row.source) for row in rows]
+    name_width, value_width = (max(len(cell[column]) for cell in cells) for column in (0, 1))
+    for name, value, source in cells:
+        yield f"{name:<{name_width}}  {value:<{value_width}}  {source}"

@@ -1,0 +1,196 @@
+"""What Prometheus sees of the service."""
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    GCCollector,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+    disable_created_metrics,
+)
+from prometheus_client.core import HistogramMetricFamily
+from prometheus_client.registry import Collector
+
+from app.batching import Dispatch
+from app.errors import RejectedRecord
+from app.kafka.chunk import Chunk
+from app.lane import Outcome
+
+# Creation times would double the number of series, and nobody asks for them.
+disable_created_metrics()
+
+# From a warm model on a quiet machine (half a millisecond) to a backlog of minutes.
+LATENCY_BUCKETS = (
+    *(0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5),
+    *(1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0),
+)
+ROW_BUCKETS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096)
+
+
+@dataclass(frozen=True, slots=True)
+class MetricInfo:
+    """One line of the catalogue of metrics."""
+
+    name: str
+    kind: str
+    labels: tuple[str, ...]
+    meaning: str
+
+
+_CATALOGUE = (
+    MetricInfo("streamrank_records_consumed_total", "counter", ("topic", "partition"), "records taken from the input"),
+    MetricInfo(
+        "streamrank_records_total",
+        "counter",
+        ("outcome",),
+        "records done with, exactly one outcome each: `published` or `dead_lettered`",
+    ),
+    MetricInfo("streamrank_dead_letters_total", "counter", ("stage", "reason"), "records refused, by stage and reason"),
+    MetricInfo("streamrank_batch_rows", "histogram", (), "rows in one model call"),
+    MetricInfo(
+        "streamrank_stage_seconds",
+        "histogram",
+        ("stage",),
+        "time of one chunk or batch in `decode`, `queue`, `predict`, `encode` or `publish`",
+    ),
+    MetricInfo(
+        "streamrank_end_to_end_seconds",
+        "histogram",
+        (),
+        "from a record's Kafka timestamp to the broker's confirmation of what became of it",
+    ),
+    MetricInfo("streamrank_padding_rows_total", "counter", (), "rows added only to fill a batch up"),
+    MetricInfo("streamrank_in_flight_records", "gauge", (), "records fetched and not yet committed"),
+    MetricInfo(
+        "streamrank_consumer_lag_records",
+        "gauge",
+        ("topic", "partition"),
+        "records between the committed offset and the end of the partition",
+    ),
+    MetricInfo(
+        "streamrank_consumer_lag_seconds",
+        "gauge",
+        ("topic", "partition"),
+        "age of the oldest record that waits, 0 when none does; grows on when fetching stops",
+    ),
+    MetricInfo("streamrank_model_info", "gauge", ("name", "version", "device"), "1 for the model that serves"),
+    MetricInfo("streamrank_model_loads_total", "counter", ("outcome",), "model loads: `loaded` or `failed`"),
+    MetricInfo("streamrank_rebalances_total", "counter", (), "times that the group's partitions were shared out anew"),
+)
+
+
+def catalogue() -> tuple[MetricInfo, ...]:
+    """Every metric of the service's own, in the order of the documentation."""
+    return _CATALOGUE
+
+
+class RecordHistogram(Collector):
+    """A histogram that takes a whole array at once: one `observe` per record would cost more than the record itself."""
+
+    def __init__(self, info: MetricInfo, buckets: Sequence[float]) -> None:
+        self._info = info
+        self._bounds = np.asarray(buckets)
+        self._counts = np.zeros(len(buckets) + 1, dtype=np.int64)
+        self._sum = 0.0
+
+    def observe(self, values: npt.NDArray[np.float64]) -> None:
+        """Count all of *values*."""
+        self._counts += np.bincount(np.searchsorted(self._bounds, values), minlength=len(self._counts))
+        self._sum += float(values.sum())
+
+    def collect(self) -> Iterator[HistogramMetricFamily]:
+        """Yield the one family, with cumulated counts."""
+        cumulated = self._counts.cumsum().tolist()
+        bounds = [*(str(float(bound)) for bound in self._bounds), "+Inf"]
+        family = HistogramMetricFamily(self._info.name, self._info.meaning)
+        family.add_metric([], list(zip(bounds, cumulated, strict=True)), self._sum)
+        yield family
+
+
+class Metrics:
+    """Counts what the pipeline, the batcher and the lag watch tell."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        for collector in (ProcessCollector, PlatformCollector, GCCollector):
+            collector(registry=self.registry)
+        self._made = {info.name: self._make(info) for info in _CATALOGUE}
+        for outcome in ("published", "dead_lettered"):
+            self._made["streamrank_records_total"].labels(outcome)
+
+    def _make(self, info: MetricInfo) -> Any:
+        if info.name == "streamrank_end_to_end_seconds":
+            records = RecordHistogram(info, LATENCY_BUCKETS)
+            self.registry.register(records)
+            return records
+        if info.kind == "histogram":
+            buckets = ROW_BUCKETS if info.name.endswith("_rows") else LATENCY_BUCKETS
+            return Histogram(info.name, info.meaning, info.labels, registry=self.registry, buckets=buckets)
+        return {"counter": Counter, "gauge": Gauge}[info.kind](
+            info.name, info.meaning, info.labels, registry=self.registry
+        )
+
+    # -- the pipeline
+
+    def consumed(self, chunk: Chunk) -> None:
+        """Count the records of a chunk."""
+        tp = chunk.tp
+        self._made["streamrank_records_consumed_total"].labels(tp.topic, tp.partition).inc(len(chunk))
+
+    def stage_took(self, stage: str, seconds: float) -> None:
+        """Count the seconds that a stage took."""
+        self._made["streamrank_stage_seconds"].labels(stage).observe(seconds)
+
+    def confirmed(self, chunk: Chunk, outcomes: Sequence[Outcome]) -> None:
+        """Count what became of a chunk's records, and how old they were by then."""
+        rejected = [outcome for outcome in outcomes if isinstance(outcome, RejectedRecord)]
+        for rejection in rejected:
+            self._made["streamrank_dead_letters_total"].labels(rejection.stage, rejection.reason).inc()
+        records = self._made["streamrank_records_total"]
+        records.labels("dead_lettered").inc(len(rejected))
+        records.labels("published").inc(len(outcomes) - len(rejected))
+        timestamps = np.fromiter((record.timestamp for record in chunk), dtype=np.float64, count=len(chunk))
+        self._made["streamrank_end_to_end_seconds"].observe(time.time() - timestamps / 1000)
+
+    def dispatched(self, dispatch: Dispatch) -> None:
+        """Count a batch as it leaves for the model."""
+        self._made["streamrank_batch_rows"].observe(dispatch.rows)
+        self.stage_took("queue", dispatch.waited_seconds)
+
+    # -- the worker
+
+    def in_flight(self, records: Any) -> None:
+        """Ask *records* for the figure at every scrape."""
+        self._made["streamrank_in_flight_records"].set_function(records)
+
+    def lag(self, topic: str, partition: int, records: int, seconds: float) -> None:
+        """Tell how far a partition is behind."""
+        self._made["streamrank_consumer_lag_records"].labels(topic, partition).set(records)
+        self._made["streamrank_consumer_lag_seconds"].labels(topic, partition).set(seconds)
+
+    def forget_lag(self, topic: str, partition: int) -> None:
+        """Stop telling about a partition that is somebody else's now."""
+        for name in ("streamrank_consumer_lag_records", "streamrank_consumer_lag_seconds"):
+            self._made[name].remove(topic, partition)
+
+    def model_loaded(self, name: str, version: str, device: str) -> None:
+        """Tell which model serves."""
+        self._made["streamrank_model_loads_total"].labels("loaded").inc()
+        self._made["streamrank_model_info"].labels(name, version, device).set(1)
+
+    def model_failed(self) -> None:
+        """Count a model that could not be loaded."""
+        self._made["streamrank_model_loads_total"].labels("failed").inc()
+
+    def rebalanced(self) -> None:
+        """Count a rebalance."""
+        self._made["streamrank_rebalances_total"].inc()

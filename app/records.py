@@ -1,0 +1,84 @@
+"""What travels on the wire: records on their way out, and the headers that tell where they came from."""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple, Protocol
+
+from app.errors import RejectedRecord
+
+Header = tuple[str, bytes | None]
+Headers = Sequence[Header]
+
+PROVENANCE = ("model-name", "model-version", "source-topic", "source-partition", "source-offset")
+
+
+class Incoming(Protocol):
+    """A record as aiokafka hands it over; timestamps in milliseconds since the epoch."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: Headers
+
+
+class Outgoing(NamedTuple):
+    """A record to publish."""
+
+    key: bytes | None
+    value: bytes | None
+    headers: Headers
+
+
+class RecordFactory:
+    """Make predictions and dead letters out of the records that they answer.
+
+    Args:
+        model: the model's name, for the header `model-name`.
+        version: its version, for the header `model-version`.
+    """
+
+    def __init__(self, model: str, version: str) -> None:
+        self._model: Headers = (("model-name", model.encode()), ("model-version", version.encode()))
+
+    def predictions(self, records: Sequence[Incoming], values: Iterable[bytes]) -> list[Outgoing]:
+        """The records of one partition with their rankings as values; keys and headers stay, provenance is added."""
+        if not records:
+            return []
+        fixed = (*self._model, *_source(records[0]))
+        return [
+            Outgoing(
+                record.key,
+                value,
+                [*_foreign(record.headers), *fixed, ("source-offset", b"%d" % record.offset)],
+            )
+            for record, value in zip(records, values, strict=True)
+        ]
+
+    def dead_letter(self, record: Incoming, rejection: RejectedRecord) -> Outgoing:
+        """The record as it came, with headers that say where and why it was refused."""
+        return Outgoing(record.key, record.value, [*record.headers, *self._verdict(record, rejection)])
+
+    @staticmethod
+    def without_value(letter: Outgoing) -> Outgoing:
+        """The dead letter that goes out when the broker refuses the whole one as too large."""
+        size = b"%d" % len(letter.value or b"")
+        return Outgoing(letter.key, None, [*letter.headers, ("value-omitted", size)])
+
+    def _verdict(self, record: Incoming, rejection: RejectedRecord) -> Iterable[Header]:
+        yield "error-stage", rejection.stage.encode()
+        yield "error-reason", rejection.reason.encode()
+        yield "error-message", rejection.message.encode(errors="backslashreplace")
+        yield from _source(record)
+        yield "source-offset", b"%d" % record.offset
+        yield "source-timestamp", b"%d" % record.timestamp
+        yield from self._model
+
+
+def _source(record: Incoming) -> Headers:
+    return (("source-topic", record.topic.encode()), ("source-partition", b"%d" % record.partition))
+
+
+def _foreign(headers: Headers) -> Headers:
+    return [header for header in headers if header[0] not in PROVENANCE] if headers else ()

@@ -1,0 +1,63 @@
+"""The settings of the brokers, the topics and the consumer group."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, ValidationInfo, field_validator
+
+from config.group import Group
+from config.values import INT32_MAX, Count, Servers, Text, Topic, only
+
+
+class KafkaSettings(Group):
+    """The brokers, the topics and the consumer group."""
+
+    bootstrap_servers: Servers = Field(
+        ("localhost:9092",), validation_alias="KAFKA_BOOTSTRAP_SERVERS", description="comma-separated brokers"
+    )
+    input_topic: Topic = Field(
+        validation_alias="INPUT_TOPIC", description="the topic that records come from", examples=["images"]
+    )
+    output_topic: Topic = Field(
+        validation_alias="OUTPUT_TOPIC", description="the topic that predictions go to", examples=["rankings"]
+    )
+    dead_letter_topic: Topic = Field(
+        "",
+        validation_alias="DEAD_LETTER_TOPIC",
+        description="the topic that refused records go to",
+        json_schema_extra={"default_text": "<INPUT_TOPIC>.dead-letters"},
+    )
+    consumer_group: Text = Field(
+        "streamrank", validation_alias="CONSUMER_GROUP", description="workers of one group share the partitions"
+    )
+    auto_offset_reset: Literal["earliest", "latest"] = Field(
+        "earliest", validation_alias="AUTO_OFFSET_RESET", description="where a new group starts: `earliest` or `latest`"
+    )
+    processing_guarantee: Annotated[Literal["at_least_once"], only("at_least_once", later=("exactly_once",))] = Field(
+        "at_least_once",
+        validation_alias="PROCESSING_GUARANTEE",
+        description="`at_least_once`: after a crash some records may be ranked again, none is lost",
+    )
+    commit_interval_ms: Count = Field(
+        100, validation_alias="COMMIT_INTERVAL_MS", description="commits follow confirmations within this"
+    )
+    session_timeout_ms: int = Field(
+        10_000,
+        ge=1000,
+        le=INT32_MAX,
+        validation_alias="KAFKA_SESSION_TIMEOUT_MS",
+        description="how long a dead worker keeps its partitions",
+    )
+
+    @field_validator("dead_letter_topic", mode="before")
+    @classmethod
+    def _name_after_input(cls, name: str, info: ValidationInfo) -> str:
+        # A wrong input topic is a mistake of its own and must not show up as a second one here.
+        return name or f"{info.data.get('input_topic', '')}.dead-letters"
+
+    @field_validator("output_topic", "dead_letter_topic")
+    @classmethod
+    def _differ(cls, name: str, info: ValidationInfo) -> str:
+        for other in ("input_topic", "output_topic"):
+            if info.data.get(other) == name:
+                raise ValueError(f"must differ from {other.upper()}={name}")
+        return name

@@ -1,0 +1,33 @@
+"""What may be shown of a variable's value."""
+
+import re
+
+MASK = "***"
+LONGEST_SHOWN = 200
+"""Characters of a value that are shown; more would bury the message that it stands in."""
+
+_SECRET_NAME = re.compile(r"PASSWORD|SECRET|TOKEN|CREDENTIAL")
+# Where credentials may begin: `scheme://user:password@host`, or `user:password@host` as an item of a list.
+_CREDENTIALS = re.compile(r"(?:^|[\s,])[^\s/,:@\"{]+:(?://)?|://")
+
+
+def shown(variable: str, value: str) -> str:
+    """Return the *value* of *variable* as one line, masked where it is a secret or holds one."""
+    return MASK if _SECRET_NAME.search(variable) else one_line(value)
+
+
+def one_line(text: str) -> str:
+    """Return *text* on one line, without the credentials of URLs, cut at `LONGEST_SHOWN` characters."""
+    line = "".join(_visible(character) for character in _without_credentials(text))
+    return line if len(line) <= LONGEST_SHOWN else line[:LONGEST_SHOWN] + "..."
+
+
+def _without_credentials(text: str) -> str:
+    # A password may hold any character, so everything up to the last @ goes.
+    before, at, after = text.rpartition("@")
+    start = _CREDENTIALS.search(before)
+    return f"{before[: start.end()]}{MASK}@{after}" if at and start else text
+
+
+def _visible(character: str) -> str:
+    return character if character.isprintable() else character.encode("unicode_escape").decode("ascii")

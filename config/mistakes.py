@@ -1,0 +1,64 @@
+"""What is wrong with the given values, one line per mistake."""
+
+from collections.abc import Iterator, Mapping
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from config.masking import one_line, shown
+from config.sources import Given
+from config.spelling import meant
+from config.variables import Variable
+
+_ALLOWED = {
+    "bool": "must be true or false",
+    "finite_number": "must be a finite number",
+    "float": "must be a number",
+    "greater_than": "must be above {gt}",
+    "greater_than_equal": "must be at least {ge}",
+    "int": "must be a whole number",
+    "less_than_equal": "must be at most {le}",
+    "literal_error": "must be {expected}",
+    "string_too_long": "must have at most {max_length} characters",
+    "value_error": "{error}",
+}
+"""What pydantic's errors mean for a person, by the error's type or the word that it begins with."""
+
+
+def wrong(error: ValidationError, values: Mapping[str, Given], known: Mapping[str, Variable]) -> Iterator[str]:
+    """Yield a line for each error of the settings classes."""
+    for details in error.errors(include_url=False, include_input=False):
+        variable = _located(details, known)
+        yield _missing(variable) if details["type"] == "missing" else _refused(details, values, variable)
+
+
+def misspelt(values: Mapping[str, Given], known: Mapping[str, Variable]) -> Iterator[str]:
+    """Yield a line for each given variable that looks like one of ours and is not.
+
+    Where the right one is given too, the other is taken to be somebody else's.
+    """
+    for name, given in values.items():
+        ours = None if name in known else meant(name, known)
+        if ours and ours not in values:
+            yield f"{name}={shown(name, given.value)}: unknown; did you mean {ours}?"
+
+
+def _located(details: ErrorDetails, known: Mapping[str, Variable]) -> Variable:
+    group, name = details["loc"][:2]
+    # pydantic names what was given by its alias, and a refused default by its field.
+    return next(one for one in known.values() if one.group == group and name in {one.name, one.field})
+
+
+def _missing(variable: Variable) -> str:
+    return f"{variable.name} is missing: {variable.meaning}, for example {variable.name}={variable.example}"
+
+
+def _refused(details: ErrorDetails, values: Mapping[str, Given], variable: Variable) -> str:
+    name, kind = variable.name, details["type"]
+    allowed = _ALLOWED.get(kind) or _ALLOWED.get(kind.partition("_")[0])
+    limits = {
+        limit: f"{bound:.15g}" if isinstance(bound, float) else bound for limit, bound in details.get("ctx", {}).items()
+    }
+    reason = allowed.format(**limits) if allowed else details["msg"]
+    value = shown(name, values[name].value) if name in values else f"{variable.default_text} (the default)"
+    return f"{name}={value}: {one_line(reason)}"

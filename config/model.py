@@ -1,0 +1,84 @@
+"""The settings of the model: which one, what it reads of a record and what is kept of its scores."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from config.group import Group
+from config.values import INT32_MAX, ByteCount, Device, FieldPaths, Local, Text, Version, only
+
+
+class ModelSettings(Group):
+    """Which model, where it runs and what its outputs are called."""
+
+    path: Annotated[Path, Local] = Field(
+        validation_alias="MODEL_PATH",
+        description="a SavedModel, or a folder of numbered versions of it",
+        examples=["/models/digits"],
+    )
+    name: Text | None = Field(
+        None,
+        validation_alias="MODEL_NAME",
+        description="shown in outputs and metrics",
+        json_schema_extra={"default_text": "last folder name"},
+    )
+    version: Version = Field(
+        "latest", validation_alias="MODEL_VERSION", description="`latest`, or the number of a version to pin"
+    )
+    signature: Text = Field(
+        "serving_default", validation_alias="MODEL_SIGNATURE", description="the entry point of the SavedModel"
+    )
+    device: Device = Field(
+        "auto",
+        validation_alias="MODEL_DEVICE",
+        description="`auto`, `cpu`, `gpu`, `gpu:N`; `gpu` without one is an error, never a silent CPU",
+    )
+    labels_path: Annotated[Path, Local] | None = Field(
+        None,
+        validation_alias="MODEL_LABELS_PATH",
+        description="a file with one label a line, when the model does not say its own",
+    )
+    scores_output: Text | None = Field(
+        None,
+        validation_alias="MODEL_SCORES_OUTPUT",
+        description="the output that holds the scores; ambiguous is an error that lists the candidates",
+        json_schema_extra={"default_text": "inferred"},
+    )
+    labels_output: Text | None = Field(
+        None,
+        validation_alias="MODEL_LABELS_OUTPUT",
+        description="the output that holds the labels",
+        json_schema_extra={"default_text": "inferred"},
+    )
+
+
+class InputSettings(Group):
+    """How a record's fields become the model's inputs."""
+
+    fields: FieldPaths = Field(
+        "{}",
+        validate_default=True,
+        validation_alias="INPUT_FIELDS",
+        description=r"JSON object: model input -> dotted path in the record; a dot within a name is written `\.`",
+    )
+    record_id_field: Text = Field(
+        "id",
+        validation_alias="RECORD_ID_FIELD",
+        description="the field with the record's id; without it the record's key, else `topic-partition-offset`",
+    )
+    record_max_bytes: ByteCount = Field(
+        1_048_576, validation_alias="RECORD_MAX_BYTES", description="longer records are dead-lettered unread"
+    )
+
+
+class RankSettings(Group):
+    """What is kept of the model's scores."""
+
+    by: Annotated[Literal["classes"], only("classes", later=("candidates", "standings"))] = Field(
+        "classes", validation_alias="RANK_BY", description="`classes`: a record is one row, its classes are ranked"
+    )
+    top_k: int = Field(5, ge=0, le=INT32_MAX, validation_alias="RANK_TOP_K", description="entries kept; 0 = all")
+    min_score: float | None = Field(
+        None, allow_inf_nan=False, validation_alias="RANK_MIN_SCORE", description="entries below it are dropped"
+    )

@@ -1,0 +1,77 @@
+"""The settings of the process: batches and memory, the HTTP port, how it stops and what it says."""
+
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
+
+from config.group import Group
+from config.values import ByteCount, Count, Text
+
+
+class BatchSettings(Group):
+    """How rows are grouped, and how much is held in memory (`in_flight_max_*`)."""
+
+    max_size: Count = Field(512, validation_alias="BATCH_MAX_SIZE", description="most rows in one model call")
+    max_delay_ms: float = Field(
+        0.0,
+        ge=0,
+        le=3_600_000,
+        allow_inf_nan=False,
+        validation_alias="BATCH_MAX_DELAY_MS",
+        description="longest that the oldest row waits for company",
+    )
+    max_in_flight: int = Field(
+        2,
+        ge=1,
+        le=1000,
+        validation_alias="BATCH_MAX_IN_FLIGHT",
+        description="batches in the model at once; each takes a thread",
+    )
+    in_flight_max_records: Count = Field(
+        20_000, validation_alias="IN_FLIGHT_MAX_RECORDS", description="records fetched and not yet committed, at most"
+    )
+    in_flight_max_bytes: ByteCount = Field(
+        "64MiB",
+        validate_default=True,
+        validation_alias="IN_FLIGHT_MAX_BYTES",
+        description="bytes fetched and not yet committed, at most; sizes such as `64MiB`, `1 GiB`, `500kB` go too",
+    )
+
+    @field_validator("in_flight_max_records")
+    @classmethod
+    def _hold_a_batch(cls, records: int, info: ValidationInfo) -> int:
+        if records < info.data.get("max_size", 0):
+            raise ValueError(f"must be at least BATCH_MAX_SIZE={info.data['max_size']}")
+        return records
+
+
+class HttpSettings(Group):
+    """Where metrics and health are served."""
+
+    host: Text = Field("0.0.0.0", validation_alias="HTTP_HOST", description="the address to listen on")  # noqa: S104 a container's metrics are read from outside
+    port: int = Field(
+        8000,
+        ge=0,
+        le=65535,
+        validation_alias="HTTP_PORT",
+        description="/metrics /livez /readyz /status; 0 = any free port",
+    )
+
+
+class ServiceSettings(Group):
+    """The process: how it stops and what it says."""
+
+    shutdown_timeout_seconds: float = Field(
+        20.0,
+        gt=0,
+        le=86_400,
+        allow_inf_nan=False,
+        validation_alias="SHUTDOWN_TIMEOUT_SECONDS",
+        description="the longest a clean stop may take",
+    )
+    log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(str.upper)] = Field(
+        "INFO", validation_alias="LOG_LEVEL", description="`DEBUG`, `INFO`, `WARNING`, `ERROR` or `CRITICAL`"
+    )
+    log_format: Literal["console", "json"] = Field(
+        "console", validation_alias="LOG_FORMAT", description="`console` for people, `json` for one object per line"
+    )

@@ -1,0 +1,94 @@
+"""What the environment says, validated once at the start and frozen."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from config.errors import SettingsError
+from config.kafka import KafkaSettings
+from config.mistakes import misspelt, wrong
+from config.model import InputSettings, ModelSettings, RankSettings
+from config.process import BatchSettings, HttpSettings, ServiceSettings
+from config.sources import GivenValues, gather
+from config.variables import Variable, variables
+
+__all__ = [
+    "ENV_FILE",
+    "VARIABLES",
+    "BatchSettings",
+    "HttpSettings",
+    "InputSettings",
+    "KafkaSettings",
+    "ModelSettings",
+    "RankSettings",
+    "ServiceSettings",
+    "Settings",
+    "SettingsError",
+    "load_settings",
+    "validate",
+]
+
+ENV_FILE = Path(".env")
+"""The file that is read beside the environment, in the working directory."""
+
+
+class Settings(BaseSettings):
+    """All settings. Made by `load_settings`; by itself it reads nothing."""
+
+    model_config = SettingsConfigDict(frozen=True, hide_input_in_errors=True)
+
+    kafka: KafkaSettings
+    model: ModelSettings
+    input: InputSettings
+    batch: BatchSettings
+    rank: RankSettings
+    http: HttpSettings
+    service: ServiceSettings
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Leave the sources to `load_settings`, which knows whose value it was and finds all mistakes at once."""
+        return (init_settings,)
+
+
+VARIABLES: Mapping[str, Variable] = {variable.name: variable for variable in variables(Settings)}
+"""Every variable of the contract that this version has, by name."""
+
+
+def load_settings(environ: Mapping[str, str] | None = None, env_file: Path | None = ENV_FILE) -> Settings:
+    """Return the settings that *environ* (default: the process's) and *env_file* ask for; the environment wins.
+
+    Raises:
+        SettingsError: at least one mistake; the error tells them all.
+    """
+    return validate(gather(os.environ if environ is None else environ, env_file))
+
+
+def validate(given: GivenValues) -> Settings:
+    """Return the settings that *given* asks for.
+
+    Raises:
+        SettingsError: at least one mistake; the error tells them all.
+    """
+    flat = {name: given.values[name].value for name in VARIABLES if name in given.values}
+    mistakes = [*given.mistakes]
+    settings = None
+    try:
+        settings = Settings.model_validate(dict.fromkeys(Settings.model_fields, flat))
+    except ValidationError as error:
+        mistakes += wrong(error, given.values, VARIABLES)
+    mistakes += misspelt(given.values, VARIABLES)
+    if settings is None or mistakes:
+        # Not in the except block: as the cause, pydantic's error would bring the values along unmasked.
+        raise SettingsError(mistakes)
+    return settings

@@ -1,0 +1,132 @@
+"""The kinds of value that a variable can hold, and how their text is read.
+
+Each message ends the sentence `VARIABLE=value: ...`.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
+
+INT32_MAX = 2**31 - 1
+"""The largest number that Kafka's protocol and TensorFlow's indices carry."""
+
+_TOPIC = re.compile(r"[a-zA-Z0-9._-]{1,249}")
+_SERVER = re.compile(r"(?:\[[0-9a-fA-F:.]+\]|[a-zA-Z0-9._-]+):([0-9]{1,5})")
+_SIZE = re.compile(r"([0-9]{1,18}) *([a-z]*)", re.IGNORECASE)
+_UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
+_PATH = re.compile(r"(?:[^.\\]|\\.)+(?:\.(?:[^.\\]|\\.)+)*", re.DOTALL)
+_DEVICE = re.compile(r"auto|cpu|gpu(:[0-9]{1,3})?")
+_VERSION = re.compile(r"latest|[0-9]{1,18}")
+
+
+def _topic(name: str) -> str:
+    if not _TOPIC.fullmatch(name) or name in {".", ".."}:
+        raise ValueError("must be 1 to 249 of the characters a-z A-Z 0-9 . _ - and neither '.' nor '..'")
+    return name
+
+
+def _servers(value: str | tuple[str, ...]) -> tuple[str, ...]:
+    servers = tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
+    for server in servers:
+        match = _SERVER.fullmatch(server)
+        if not match or not 1 <= int(match[1]) <= 65535:
+            raise ValueError("must be host:port, or several of them with commas between, ports from 1 to 65535")
+    return servers
+
+
+def _byte_count(value: str | int) -> int:
+    match = _SIZE.fullmatch(str(value).strip())
+    if not match or match[2].lower() not in _UNITS:
+        raise ValueError("must be a number of bytes, or a size such as 64MiB or 500 kB (B, kB, MB, GB, KiB, MiB, GiB)")
+    return int(match[1]) * _UNITS[match[2].lower()]
+
+
+def _paths(value: str | Mapping[str, str]) -> Any:
+    if not isinstance(value, str):
+        return value
+    paths = _json(value)
+    if not isinstance(paths, dict):
+        raise ValueError('must be a JSON object such as {"pixels": "image.pixels"}')
+    for name, path in paths.items():
+        if not name or not isinstance(path, str) or not _PATH.fullmatch(path):
+            raise ValueError(rf"must give every input a dotted path (a dot in a name is written \.), not {path!r}")
+    return paths
+
+
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _device(name: str) -> str:
+    if not _DEVICE.fullmatch(name):
+        raise ValueError("must be auto, cpu, gpu or gpu:N, where N counts from 0")
+    return name
+
+
+def _version(name: str) -> str:
+    if not _VERSION.fullmatch(name):
+        raise ValueError("must be latest or the number of a version")
+    return name
+
+
+def _local(path: str) -> str:
+    if "://" in str(path):
+        raise ValueError("must be a path on this machine: remote models are not in this version")
+    return path
+
+
+def _printable(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("must be printable text")
+    return text
+
+
+def only(value: str, *, later: tuple[str, ...]) -> BeforeValidator:
+    """Refuse the contract's *later* values with a message that says what this version has."""
+
+    def check(given: str) -> str:
+        if given in later:
+            raise ValueError(f"is not in this version, which has only {value}")
+        return given
+
+    return BeforeValidator(check)
+
+
+Topic = Annotated[str, AfterValidator(_topic)]
+"""A topic's name by Kafka's rule."""
+
+Servers = Annotated[tuple[str, ...], BeforeValidator(_servers)]
+"""`host:port` of each broker; one string with commas is split."""
+
+Count = Annotated[int, Field(ge=1, le=INT32_MAX)]
+"""How many, at least one."""
+
+ByteCount = Annotated[int, BeforeValidator(_byte_count), Field(ge=1, le=2**63 - 1)]
+"""Bytes; text such as `64 MiB` or `500kB` is read too."""
+
+FieldPaths = Annotated[
+    Mapping[str, str],
+    BeforeValidator(_paths),
+    AfterValidator(MappingProxyType),
+    PlainSerializer(dict, return_type=dict[str, str]),
+]
+"""A read-only mapping from a model's inputs to dotted paths; JSON text is read too."""
+
+Device = Annotated[str, AfterValidator(_device)]
+"""`auto`, `cpu`, `gpu` or `gpu:N`."""
+
+Version = Annotated[str, AfterValidator(_version)]
+"""`latest` or digits."""
+
+Local = BeforeValidator(_local)
+"""Refuses URLs, which a Path would silently mangle."""
+
+Text = Annotated[str, Field(min_length=1, max_length=249), AfterValidator(_printable)]
+"""Up to 249 printable characters."""

@@ -1,0 +1,88 @@
+"""The consuming half of the service, without a pipeline: chunks arrive in a list and are acknowledged by hand."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from faust.types import TP
+
+from app.kafka.chunk import Chunk
+from app.kafka.consuming import add_agent, make_app
+from app.kafka.transport import ChunkApp
+from config.settings import Settings, load_settings
+from tests.broker.topics import Topics
+
+
+def settings_for(topics: Topics, **variables: str) -> Settings:
+    environ = {
+        "KAFKA_BOOTSTRAP_SERVERS": topics.client.bootstrap_servers,
+        "INPUT_TOPIC": topics.input,
+        "OUTPUT_TOPIC": topics.output,
+        "DEAD_LETTER_TOPIC": topics.dead_letters,
+        "CONSUMER_GROUP": topics.group,
+        "KAFKA_SESSION_TIMEOUT_MS": "6000",
+        "MODEL_PATH": "model",
+    }
+    return load_settings({**environ, **variables}, env_file=None)
+
+
+class Receiver:
+    """Takes chunks and acknowledges them when told to; tells what happened in which order."""
+
+    def __init__(self) -> None:
+        self.chunks: list[Chunk] = []
+        self.acknowledge: list[Callable[[], Any]] = []
+        self.events: list[str] = []
+        self.assigned: set[TP] = set()
+        self.failures: list[BaseException] = []
+        self.acknowledge_at_once = True
+        self.acknowledge_on_revoke = False
+        self.app: ChunkApp | None = None
+        self._changed = asyncio.Condition()
+
+    def accept(self, chunk: Chunk, acknowledge: Callable[[], Any]) -> None:
+        self.chunks.append(chunk)
+        self.acknowledge.append(acknowledge)
+        if self.acknowledge_at_once:
+            acknowledge()
+
+    async def partitions_assigned(self, tps: set[TP]) -> None:
+        self.assigned = tps
+        self.events.append("assigned")
+
+    async def partitions_revoked(self) -> None:
+        self.events.append("revoked")
+        if self.acknowledge_on_revoke:
+            for acknowledge in self.acknowledge:
+                acknowledge()
+
+    @property
+    def records(self) -> list[Any]:
+        return [record for chunk in self.chunks for record in chunk]
+
+    @property
+    def offsets(self) -> list[tuple[int, int]]:
+        return sorted((record.partition, record.offset) for record in self.records)
+
+    async def wait_for(self, condition: Callable[[], bool], within: float = 60.0) -> None:
+        """Return when *condition* holds."""
+        async with asyncio.timeout(within):
+            while not condition():
+                await asyncio.sleep(0.01)
+
+
+@asynccontextmanager
+async def consuming(topics: Topics, receiver: Receiver | None = None, **variables: str) -> AsyncIterator[Receiver]:
+    """Run the consuming half until the block ends; then drain, commit and leave the group."""
+    receiver = receiver or Receiver()
+    settings = settings_for(topics, **variables)
+    receiver.app = make_app(settings.kafka, settings.batch, receiver)
+    add_agent(receiver.app, topics.input, receiver.accept, receiver.failures.append)
+    await receiver.app.start()
+    try:
+        yield receiver
+    finally:
+        if not receiver.app.should_stop:
+            await receiver.app.consumer.drain()
+        await receiver.app.stop()

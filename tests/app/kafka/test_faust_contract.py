@@ -1,0 +1,231 @@
+"""What we rely on in faust-streaming and aiokafka, against a real broker: look here first after an upgrade."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from aiokafka import AIOKafkaProducer, TopicPartition
+from faust.transport import conductor
+from faust.types import TP
+
+from app.errors import ChunkLost, StartFailed
+from app.kafka.consuming import make_app
+from app.kafka.fetching import FETCH_MAX_WAIT_MS
+from config.settings import load_settings
+from tests.app.kafka.harness import Receiver, consuming
+from tests.broker.records import Record
+from tests.broker.topics import TopicClient, Topics
+
+
+def records(count: int, partitions: int = 4) -> list[Record]:
+    return [Record(b"%d" % i, key=b"k%d" % i, partition=i % partitions) for i in range(count)]
+
+
+async def committed(topics: Topics) -> dict[int, int]:
+    return await asyncio.to_thread(topics.client.committed_offsets, topics.input, topics.group)
+
+
+async def wait_until_committed(topics: Topics, goal: dict[int, int]) -> None:
+    async with asyncio.timeout(30):
+        while await committed(topics) != goal:
+            await asyncio.sleep(0.05)
+
+
+async def test_the_agent_receives_whole_chunks_with_every_record_once_and_in_order(topics: Topics):
+    topics.client.write(topics.input, records(2000))
+    async with consuming(topics) as receiver:
+        await receiver.wait_for(lambda: len(receiver.records) >= 2000)
+    assert receiver.offsets == [(partition, offset) for partition in range(4) for offset in range(500)]
+    assert len(receiver.chunks) < 40
+    for chunk in receiver.chunks:
+        assert [record.offset for record in chunk] == list(range(chunk.start, chunk.end))
+    assert await committed(topics) == dict.fromkeys(range(4), 500)
+
+
+async def test_records_keep_key_value_headers_and_timestamp(topics: Topics):
+    headers = (("a", b"1"), ("a", b"\xff"), ("none", None))
+    written = Record(b"v", key=b"k", headers=headers, partition=2, timestamp=1_700_000_000_000)
+    topics.client.write(topics.input, [written])
+    async with consuming(topics) as receiver:
+        await receiver.wait_for(lambda: len(receiver.records) == 1)
+    (read,) = receiver.records
+    assert (read.key, read.value, read.headers, read.timestamp) == (b"k", b"v", headers, written.timestamp)
+    assert (read.topic, read.partition, read.offset) == (topics.input, 2, 0)
+
+
+async def test_a_chunk_that_is_not_acknowledged_stops_the_commit_below_it_for_good(topics: Topics):
+    receiver = Receiver()
+    receiver.acknowledge_at_once = False
+    async with consuming(topics, receiver):
+        for wave in range(3):
+            topics.client.write(topics.input, records(10, partitions=1))
+            await receiver.wait_for(lambda: len(receiver.records) == 10 * (wave + 1))
+        for acknowledge in (receiver.acknowledge[0], receiver.acknowledge[2]):
+            acknowledge()
+        await wait_until_committed(topics, {0: receiver.chunks[0].end})
+        assert receiver.app.consumer.watermarks[TP(topics.input, 0)].committable() is None
+        for acknowledge in receiver.acknowledge:
+            acknowledge()
+        await wait_until_committed(topics, {0: 30})
+
+
+async def test_iterating_without_acknowledging_acknowledges_nothing(topics: Topics):
+    topics.client.write(topics.input, records(40))
+    receiver = Receiver()
+    receiver.acknowledge_at_once = False
+    async with consuming(topics, receiver):
+        await receiver.wait_for(lambda: len(receiver.records) == 40)
+    assert await committed(topics) == {}
+    async with consuming(topics) as second:
+        await second.wait_for(lambda: len(second.records) == 40)
+    assert second.offsets == receiver.offsets
+
+
+async def test_a_rebalance_drains_and_commits_before_it_lets_go_so_that_nothing_is_read_twice(topics: Topics):
+    first, second = Receiver(), Receiver()
+    first.acknowledge_at_once = False
+    first.acknowledge_on_revoke = True
+    topics.client.write(topics.input, records(400))
+    async with consuming(topics, first, COMMIT_INTERVAL_MS="3600000"):
+        await first.wait_for(lambda: len(first.records) == 400)
+        async with consuming(topics, second):
+            await first.wait_for(lambda: first.events.count("assigned") == 2)
+            assert first.events == ["revoked", "assigned", "revoked", "assigned"]
+            assert (len(first.assigned), len(second.assigned)) == (2, 2)
+            first.acknowledge_at_once = True
+            topics.client.write(topics.input, records(400))
+            await first.wait_for(lambda: len(first.records) + len(second.records) >= 800)
+    both = sorted(first.offsets + second.offsets)
+    assert both == [(partition, offset) for partition in range(4) for offset in range(200)]
+
+
+async def test_a_spare_worker_without_partitions_has_joined_all_the_same(topics: Topics):
+    receivers = [Receiver() for _ in range(5)]
+    async with consuming(topics, receivers[0]), consuming(topics, receivers[1]), consuming(topics, receivers[2]):
+        async with consuming(topics, receivers[3]), consuming(topics, receivers[4]):
+            await receivers[4].wait_for(lambda: all(each.app.consumer.joined for each in receivers))
+            assert sorted(len(each.app.consumer.assignment()) for each in receivers) == [0, 1, 1, 1, 1]
+            topics.client.write(topics.input, records(40))
+            await receivers[0].wait_for(lambda: sum(len(each.records) for each in receivers) == 40)
+
+
+async def test_no_more_is_in_flight_than_allowed_and_commits_make_room_at_once(topics: Topics):
+    topics.client.write(topics.input, records(1000))
+    receiver = Receiver()
+    receiver.acknowledge_at_once = False
+    bounds = {"IN_FLIGHT_MAX_RECORDS": "64", "BATCH_MAX_SIZE": "16", "COMMIT_INTERVAL_MS": "60000"}
+    async with consuming(topics, receiver, **bounds):
+        most, done = 0, 0
+        while len(receiver.records) < 1000:
+            await receiver.wait_for(lambda: len(receiver.chunks) > done)
+            most = max(most, receiver.app.in_flight.records)
+            receiver.acknowledge[done]()
+            done += 1
+        assert most <= 64
+        for acknowledge in receiver.acknowledge:
+            acknowledge()
+    assert receiver.app.in_flight.records == receiver.app.in_flight.nbytes == 0
+    assert receiver.offsets == [(partition, offset) for partition in range(4) for offset in range(250)]
+
+
+async def test_bytes_in_flight_go_beyond_their_bound_by_one_record_at_most(topics: Topics):
+    topics.client.write(topics.input, [Record(b"x" * 10_000, partition=i % 4) for i in range(100)])
+    receiver = Receiver()
+    receiver.acknowledge_at_once = False
+    async with consuming(topics, receiver, IN_FLIGHT_MAX_BYTES="100000"):
+        await receiver.wait_for(lambda: receiver.app.in_flight.room() is None)
+        assert 100_000 <= receiver.app.in_flight.nbytes <= 110_000
+        receiver.acknowledge_at_once = True
+        for acknowledge in list(receiver.acknowledge):
+            acknowledge()
+        await receiver.wait_for(lambda: len(receiver.records) == 100)
+
+
+@pytest.mark.needs_transactions
+async def test_transaction_markers_are_committed_past_so_that_the_lag_becomes_zero(topics: Topics):
+    producer = AIOKafkaProducer(bootstrap_servers=topics.client.bootstrap_servers, transactional_id=topics.group)
+    await producer.start()
+    for value in (b"kept", b"dropped"):
+        await producer.begin_transaction()
+        for partition in range(4):
+            await producer.send(topics.input, value, partition=partition)
+        await (producer.commit_transaction() if value == b"kept" else producer.abort_transaction())
+    await producer.stop()
+    ends = await asyncio.to_thread(topics.client.end_offsets, topics.input)
+    async with consuming(topics) as receiver:
+        await wait_until_committed(topics, ends)
+        # The service reads what is there; a reader of committed records is what the next guarantee brings.
+        assert {record.value for record in receiver.records} >= {b"kept"}
+    assert set(ends.values()) == {4}
+
+
+async def test_a_group_without_commits_starts_where_it_is_told(topics: Topics):
+    topics.client.write(topics.input, records(8))
+    async with consuming(topics, AUTO_OFFSET_RESET="latest") as receiver:
+        # Only what comes after the start position was looked up is ours to see.
+        await receiver.wait_for(lambda: _positions_known(receiver, topics))
+        topics.client.write(topics.input, records(4))
+        await receiver.wait_for(lambda: len(receiver.records) == 4)
+    assert receiver.offsets == [(partition, 2) for partition in range(4)]
+
+
+def _positions_known(receiver: Receiver, topics: Topics) -> bool:
+    assignment = receiver.app.consumer._thread._ensure_consumer()._subscription.subscription.assignment
+    states = [assignment.state_value(TopicPartition(topics.input, partition)) for partition in range(4)]
+    return all(state.has_valid_position for state in states)
+
+
+async def test_a_hole_between_chunks_stops_the_app_instead_of_being_skipped(topics: Topics):
+    topics.client.write(topics.input, records(40))
+    async with consuming(topics) as receiver:
+        await receiver.wait_for(lambda: len(receiver.records) == 40)
+        receiver.app.consumer.watermarks[TP(topics.input, 1)].position = 7
+        topics.client.write(topics.input, records(40))
+        await asyncio.wait_for(receiver.app.wait_until_stopped(), 30)
+        assert isinstance(receiver.app.crash_reason, ChunkLost)
+        assert "fetched offset 10, but 7 is next" in str(receiver.app.crash_reason)
+
+
+async def test_an_exception_while_accepting_is_reported_and_nothing_is_acknowledged(topics: Topics):
+    receiver = Receiver()
+    receiver.accept = lambda chunk, acknowledge: 1 / 0  # type: ignore[method-assign]
+    topics.client.write(topics.input, records(4))
+    async with consuming(topics, receiver):
+        await receiver.wait_for(lambda: len(receiver.failures) >= 1)
+    assert isinstance(receiver.failures[0], ZeroDivisionError)
+    assert await committed(topics) == {}
+
+
+async def test_partitions_that_the_topic_gains_are_read(topics: Topics, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("app.kafka.consuming.METADATA_MAX_AGE_MS", 500)
+    async with consuming(topics) as receiver:
+        topics.client.write(topics.input, records(4))
+        await receiver.wait_for(lambda: len(receiver.records) == 4)
+        topics.client.grow(topics.input, 6)
+        writer = TopicClient(topics.client.bootstrap_servers)
+        writer.write(topics.input, [Record(b"new", partition=5)])
+        writer.close()
+        await receiver.wait_for(lambda: (5, 0) in receiver.offsets)
+
+
+async def test_faust_makes_no_topics_no_folders_and_no_web_server(
+    topics: Topics, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    before = set(topics.client.names())
+    async with consuming(topics) as receiver:
+        await receiver.wait_for(lambda: receiver.app.consumer.joined)
+        fetcher = receiver.app.consumer._thread._ensure_consumer()._fetcher
+        assert fetcher._fetch_max_wait_ms == FETCH_MAX_WAIT_MS
+        assert receiver.app.producer._producer is None
+        assert not receiver.app.conf.web_enabled
+    assert [name for name in set(topics.client.names()) - before if topics.group in name] == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_the_compiled_extension_the_start_is_refused(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(conductor, "ConductorHandler", None)
+    environ = {"KAFKA_BOOTSTRAP_SERVERS": "localhost:1", "INPUT_TOPIC": "a", "OUTPUT_TOPIC": "b", "MODEL_PATH": "m"}
+    settings = load_settings(environ, env_file=None)
+    with pytest.raises(StartFailed, match="compiled extensions"):
+        make_app(settings.kafka, settings.batch, Receiver())

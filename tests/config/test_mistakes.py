@@ -1,0 +1,178 @@
+from pathlib import Path
+
+import pytest
+
+from config.settings import SettingsError, load_settings
+
+REQUIRED = {"INPUT_TOPIC": "images", "OUTPUT_TOPIC": "rankings", "MODEL_PATH": "/models/digits"}
+TOPIC_RULE = "must be 1 to 249 of the characters a-z A-Z 0-9 . _ - and neither '.' nor '..'"
+SERVERS_RULE = "must be host:port, or several of them with commas between, ports from 1 to 65535"
+SIZE_RULE = "must be a number of bytes, or a size such as 64MiB or 500 kB (B, kB, MB, GB, KiB, MiB, GiB)"
+FIELDS_RULE = 'must be a JSON object such as {"pixels": "image.pixels"}'
+PATH_RULE = r"must give every input a dotted path (a dot in a name is written \.), not "
+DEVICE_RULE = "must be auto, cpu, gpu or gpu:N, where N counts from 0"
+DERIVED = "DEAD_LETTER_TOPIC=<INPUT_TOPIC>.dead-letters"
+REMOTE = "must be a path on this machine: remote models are not in this version"
+
+WRONG = [
+    *(("INPUT_TOPIC", value, TOPIC_RULE) for value in (".", "..", "a b", "a/b", "ä", "a" * 199 + "!")),
+    ("OUTPUT_TOPIC", "a:b", TOPIC_RULE),
+    ("DEAD_LETTER_TOPIC", "a,b", TOPIC_RULE),
+    *(("KAFKA_BOOTSTRAP_SERVERS", value, SERVERS_RULE) for value in ("localhost", "a:1,", ":9092", "a:0", "a:65536")),
+    *(("KAFKA_BOOTSTRAP_SERVERS", value, SERVERS_RULE) for value in ("kafka://a:1", "a:1 b:2", "a:x", ",")),
+    ("AUTO_OFFSET_RESET", "newest", "must be 'earliest' or 'latest'"),
+    ("PROCESSING_GUARANTEE", "exactly_once", "is not in this version, which has only at_least_once"),
+    ("PROCESSING_GUARANTEE", "best_effort", "must be 'at_least_once'"),
+    ("COMMIT_INTERVAL_MS", "0", "must be at least 1"),
+    ("COMMIT_INTERVAL_MS", "1.5", "must be a whole number"),
+    ("COMMIT_INTERVAL_MS", "2147483648", "must be at most 2147483647"),
+    ("KAFKA_SESSION_TIMEOUT_MS", "999", "must be at least 1000"),
+    ("MODEL_PATH", "s3://bucket/model", REMOTE),
+    ("MODEL_LABELS_PATH", "https://host/labels", REMOTE),
+    *(("MODEL_VERSION", value, "must be latest or the number of a version") for value in ("newest", "-1", "1.0")),
+    *(("MODEL_DEVICE", value, DEVICE_RULE) for value in ("GPU", "gpu:", "gpu:x", "cuda", "tpu")),
+    ("INPUT_FIELDS", "{", FIELDS_RULE),
+    ("INPUT_FIELDS", "[1]", FIELDS_RULE),
+    ("INPUT_FIELDS", '{"x": 3}', PATH_RULE + "3"),
+    ("INPUT_FIELDS", '{"x": "a..b"}', PATH_RULE + "'a..b'"),
+    ("INPUT_FIELDS", '{"x": ""}', PATH_RULE + "''"),
+    ("INPUT_FIELDS", '{"": "a"}', PATH_RULE + "'a'"),
+    ("RECORD_MAX_BYTES", "1 MiBs", SIZE_RULE),
+    *(("IN_FLIGHT_MAX_BYTES", value, SIZE_RULE) for value in ("64M", "1.5GiB", "-1", "MiB")),
+    ("IN_FLIGHT_MAX_BYTES", "0", "must be at least 1"),
+    ("BATCH_MAX_SIZE", "0", "must be at least 1"),
+    ("BATCH_MAX_SIZE", "many", "must be a whole number"),
+    ("BATCH_MAX_DELAY_MS", "-0.1", "must be at least 0"),
+    ("BATCH_MAX_DELAY_MS", "inf", "must be a finite number"),
+    ("BATCH_MAX_DELAY_MS", "soon", "must be a number"),
+    ("BATCH_MAX_IN_FLIGHT", "0", "must be at least 1"),
+    ("BATCH_MAX_IN_FLIGHT", "1001", "must be at most 1000"),
+    ("IN_FLIGHT_MAX_RECORDS", "511", "must be at least BATCH_MAX_SIZE=512"),
+    ("RANK_BY", "candidates", "is not in this version, which has only classes"),
+    ("RANK_BY", "standings", "is not in this version, which has only classes"),
+    ("RANK_BY", "rows", "must be 'classes'"),
+    ("RANK_TOP_K", "-1", "must be at least 0"),
+    ("RANK_MIN_SCORE", "nan", "must be a finite number"),
+    ("HTTP_PORT", "65536", "must be at most 65535"),
+    ("HTTP_PORT", "tcp://10.0.0.1:80", "must be a whole number"),
+    ("SHUTDOWN_TIMEOUT_SECONDS", "0", "must be above 0"),
+    ("LOG_LEVEL", "loud", "must be 'DEBUG', 'INFO', 'WARNING', 'ERROR' or 'CRITICAL'"),
+    ("LOG_FORMAT", "xml", "must be 'console' or 'json'"),
+]
+
+
+def mistakes_of(environ: dict[str, str], env_file: Path | None = None) -> tuple[str, ...]:
+    with pytest.raises(SettingsError) as caught:
+        load_settings(environ, env_file)
+    # pydantic's own error shows values unmasked, so it must not come along.
+    assert caught.value.__context__ is None
+    return caught.value.mistakes
+
+
+@pytest.mark.parametrize(("variable", "value", "allowed"), WRONG)
+def test_a_mistake_is_one_line_that_names_the_variable_the_value_and_what_is_allowed(
+    variable: str, value: str, allowed: str
+) -> None:
+    assert mistakes_of(REQUIRED | {variable: value}) == (f"{variable}={value}: {allowed}",)
+
+
+def test_a_missing_variable_is_told_with_its_meaning_and_an_example() -> None:
+    assert mistakes_of({"OUTPUT_TOPIC": " "}) == (
+        "INPUT_TOPIC is missing: the topic that records come from, for example INPUT_TOPIC=images",
+        "OUTPUT_TOPIC is missing: the topic that predictions go to, for example OUTPUT_TOPIC=rankings",
+        "MODEL_PATH is missing: a SavedModel, or a folder of numbered versions of it, "
+        "for example MODEL_PATH=/models/digits",
+    )
+
+
+@pytest.mark.parametrize(
+    ("topics", "mistakes"),
+    [
+        ({"INPUT_TOPIC": "a", "OUTPUT_TOPIC": "a"}, ["OUTPUT_TOPIC=a: must differ from INPUT_TOPIC=a"]),
+        ({"INPUT_TOPIC": "a", "DEAD_LETTER_TOPIC": "a"}, ["DEAD_LETTER_TOPIC=a: must differ from INPUT_TOPIC=a"]),
+        ({"OUTPUT_TOPIC": "a", "DEAD_LETTER_TOPIC": "a"}, ["DEAD_LETTER_TOPIC=a: must differ from OUTPUT_TOPIC=a"]),
+        (
+            {"INPUT_TOPIC": "a", "OUTPUT_TOPIC": "a.dead-letters"},
+            [f"{DERIVED} (the default): must differ from OUTPUT_TOPIC=a.dead-letters"],
+        ),
+        ({"INPUT_TOPIC": "a" * 237}, [f"{DERIVED} (the default): {TOPIC_RULE}"]),
+    ],
+)
+def test_a_topic_has_one_role_only(topics: dict[str, str], mistakes: list[str]) -> None:
+    assert mistakes_of(REQUIRED | topics) == tuple(mistakes)
+
+
+def test_a_default_that_another_value_makes_wrong_is_told_as_the_default() -> None:
+    assert mistakes_of(REQUIRED | {"BATCH_MAX_SIZE": "20001"}) == (
+        "IN_FLIGHT_MAX_RECORDS=20000 (the default): must be at least BATCH_MAX_SIZE=20001",
+    )
+
+
+def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
+    env_file = tmp_path / ".env"
+    env_file.write_text("A line that is none\nHTTP_PORT=none\nRANK_TOPK=3\n")
+    environ = {
+        "INPUT_TOPIC": "a",
+        "OUTPUT_TOPIC": "a",
+        "KAFKA_SESSION_TIMEOUT_MS": "x",
+        "BATCH_MAX_SIZE": "600",
+        "IN_FLIGHT_MAX_RECORDS": "500",
+        "LOG_LEVEL": "loud",
+    }
+
+    assert [line.split(":")[0] for line in mistakes_of(environ, env_file)] == [
+        f"{env_file} line 1 cannot be read",
+        "OUTPUT_TOPIC=a",
+        "KAFKA_SESSION_TIMEOUT_MS=x",
+        "MODEL_PATH is missing",
+        "IN_FLIGHT_MAX_RECORDS=500",
+        "HTTP_PORT=none",
+        "LOG_LEVEL=loud",
+        "RANK_TOPK=3",
+    ]
+
+
+def test_a_wrong_input_topic_is_one_mistake_and_not_one_of_the_dead_letters_too() -> None:
+    assert len(mistakes_of(REQUIRED | {"INPUT_TOPIC": "a b"})) == 1
+
+
+def test_a_name_is_printable_and_of_a_bearable_length() -> None:
+    assert mistakes_of(REQUIRED | {"CONSUMER_GROUP": "a\x7fb", "MODEL_NAME": "n" * 250}) == (
+        "CONSUMER_GROUP=a\\x7fb: must be printable text",
+        f"MODEL_NAME={'n' * 200}...: must have at most 249 characters",
+    )
+
+
+def test_passwords_are_masked_and_control_characters_shown() -> None:
+    lines = mistakes_of(
+        REQUIRED
+        | {
+            "KAFKA_BOOTSTRAP_SERVERS": "me:hush,@hush@host:9092",
+            "MODEL_PATH": "https://me:hush@host/model",
+            "LOG_LEVEL": "loud\nstreamrank: all is well",
+        }
+    )
+
+    assert "hush" not in "".join(lines)
+    assert [line.partition(": ")[0] for line in lines] == [
+        "KAFKA_BOOTSTRAP_SERVERS=me:***@host:9092",
+        "MODEL_PATH=https://***@host/model",
+        "LOG_LEVEL=loud\\nstreamrank",
+    ]
+
+
+@pytest.mark.parametrize("value", ["9" * 5000, "[" * 100_000])
+def test_an_enormous_value_is_cut_short(value: str) -> None:
+    (line,) = mistakes_of(REQUIRED | {"INPUT_FIELDS": value})
+
+    assert len(line) < 400
+
+
+def test_a_misspelt_variable_is_told_with_the_right_one() -> None:
+    assert mistakes_of(REQUIRED | {"KAFKA_BOOTSTRAP_SERVER": "me:hush@a:1"}) == (
+        "KAFKA_BOOTSTRAP_SERVER=me:***@a:1: unknown; did you mean KAFKA_BOOTSTRAP_SERVERS?",
+    )
+
+
+def test_a_likeness_is_somebody_elses_where_the_right_one_is_given_too() -> None:
+    load_settings(REQUIRED | {"KAFKA_BOOTSTRAP_SERVER": "a:1", "KAFKA_BOOTSTRAP_SERVERS": "b:1"}, env_file=None)

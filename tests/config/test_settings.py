@@ -1,0 +1,144 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from config.settings import VARIABLES, Settings, load_settings
+
+REQUIRED = {"INPUT_TOPIC": "images", "OUTPUT_TOPIC": "rankings", "MODEL_PATH": "/models/digits"}
+
+
+def test_the_required_variables_alone_give_the_defaults_of_the_contract() -> None:
+    settings = load_settings(REQUIRED, env_file=None)
+
+    assert settings.model_dump() == {
+        "kafka": {
+            "bootstrap_servers": ("localhost:9092",),
+            "input_topic": "images",
+            "output_topic": "rankings",
+            "dead_letter_topic": "images.dead-letters",
+            "consumer_group": "streamrank",
+            "auto_offset_reset": "earliest",
+            "processing_guarantee": "at_least_once",
+            "commit_interval_ms": 100,
+            "session_timeout_ms": 10_000,
+        },
+        "model": {
+            "path": Path("/models/digits"),
+            "name": None,
+            "version": "latest",
+            "signature": "serving_default",
+            "device": "auto",
+            "labels_path": None,
+            "scores_output": None,
+            "labels_output": None,
+        },
+        "input": {"fields": {}, "record_id_field": "id", "record_max_bytes": 1_048_576},
+        "batch": {
+            "max_size": 512,
+            "max_delay_ms": 0.0,
+            "max_in_flight": 2,
+            "in_flight_max_records": 20_000,
+            "in_flight_max_bytes": 64 * 2**20,
+        },
+        "rank": {"by": "classes", "top_k": 5, "min_score": None},
+        "http": {"host": "0.0.0.0", "port": 8000},  # noqa: S104 the contract's default
+        "service": {"shutdown_timeout_seconds": 20.0, "log_level": "INFO", "log_format": "console"},
+    }
+
+
+EVERY_VARIABLE = {
+    "KAFKA_BOOTSTRAP_SERVERS": ("a:1, [::1]:2,c-d.e:65535", ("a:1", "[::1]:2", "c-d.e:65535")),
+    "INPUT_TOPIC": ("in", "in"),
+    "OUTPUT_TOPIC": ("out", "out"),
+    "DEAD_LETTER_TOPIC": ("a" * 249, "a" * 249),
+    "CONSUMER_GROUP": ("team a", "team a"),
+    "AUTO_OFFSET_RESET": ("latest", "latest"),
+    "PROCESSING_GUARANTEE": ("at_least_once", "at_least_once"),
+    "COMMIT_INTERVAL_MS": ("1", 1),
+    "KAFKA_SESSION_TIMEOUT_MS": ("1000", 1000),
+    "MODEL_PATH": ("models/mine", Path("models/mine")),
+    "MODEL_NAME": ("mlp", "mlp"),
+    "MODEL_VERSION": ("003", "003"),
+    "MODEL_SIGNATURE": ("predict", "predict"),
+    "MODEL_DEVICE": ("gpu:1", "gpu:1"),
+    "MODEL_LABELS_PATH": ("labels.txt", Path("labels.txt")),
+    "MODEL_SCORES_OUTPUT": ("logits", "logits"),
+    "MODEL_LABELS_OUTPUT": ("names", "names"),
+    "INPUT_FIELDS": (r'{"x": "a.b\\.c"}', {"x": r"a.b\.c"}),
+    "RECORD_ID_FIELD": ("key", "key"),
+    "RECORD_MAX_BYTES": ("2 MB", 2_000_000),
+    "BATCH_MAX_SIZE": ("1", 1),
+    "BATCH_MAX_DELAY_MS": ("2.5", 2.5),
+    "BATCH_MAX_IN_FLIGHT": ("1", 1),
+    "IN_FLIGHT_MAX_RECORDS": ("1", 1),
+    "IN_FLIGHT_MAX_BYTES": ("1GiB", 2**30),
+    "RANK_BY": ("classes", "classes"),
+    "RANK_TOP_K": ("0", 0),
+    "RANK_MIN_SCORE": ("-0.5", -0.5),
+    "HTTP_HOST": ("::1", "::1"),
+    "HTTP_PORT": ("0", 0),
+    "SHUTDOWN_TIMEOUT_SECONDS": ("0.5", 0.5),
+    "LOG_LEVEL": ("debug", "DEBUG"),
+    "LOG_FORMAT": ("json", "json"),
+}
+
+
+def test_every_variable_reaches_its_setting() -> None:
+    assert EVERY_VARIABLE.keys() == VARIABLES.keys()
+    settings = load_settings({name: text for name, (text, _) in EVERY_VARIABLE.items()}, env_file=None)
+
+    for name, (_, wanted) in EVERY_VARIABLE.items():
+        value = getattr(getattr(settings, VARIABLES[name].group), VARIABLES[name].field)
+        assert value == wanted, name
+
+
+def test_an_empty_variable_counts_as_unset() -> None:
+    settings = load_settings(REQUIRED | {"RANK_MIN_SCORE": "", "BATCH_MAX_SIZE": " ", "RANK_TOPK": ""}, env_file=None)
+
+    assert settings.rank.min_score is None
+    assert settings.batch.max_size == 512
+
+
+def test_settings_cannot_be_changed() -> None:
+    settings = load_settings(REQUIRED | {"INPUT_FIELDS": '{"x": "a"}'}, env_file=None)
+
+    with pytest.raises(ValidationError, match="frozen"):
+        settings.batch.max_size = 1
+    with pytest.raises(ValidationError, match="frozen"):
+        settings.batch = settings.batch
+    with pytest.raises(TypeError):
+        settings.input.fields["x"] = "b"  # type: ignore[index]
+
+
+def test_settings_can_be_written_as_json() -> None:
+    settings = load_settings(REQUIRED | {"INPUT_FIELDS": '{"x": "a"}'}, env_file=None)
+
+    assert settings.model_dump(mode="json")["input"]["fields"] == {"x": "a"}
+    assert '"path":"/models/digits"' in settings.model_dump_json()
+
+
+def test_by_themselves_settings_read_no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP", '{"HTTP_PORT": 1}')
+
+    with pytest.raises(ValidationError, match="7 validation errors"):
+        Settings()  # type: ignore[call-arg]
+
+
+def test_without_arguments_the_process_environment_and_the_working_directory_count(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("INPUT_TOPIC=in\nOUTPUT_TOPIC=from-file\nMODEL_PATH=m\n")
+    show = "from config.settings import load_settings as l; k = l().kafka; print(k.input_topic, k.output_topic)"
+
+    done = subprocess.run(
+        [sys.executable, "-c", show],
+        cwd=tmp_path,
+        env={"PATH": os.defpath, "OUTPUT_TOPIC": "from-environment"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert done.stdout == "in from-environment\n"

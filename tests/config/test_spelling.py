@@ -1,0 +1,60 @@
+import pytest
+
+from config.settings import VARIABLES
+from config.spelling import meant
+
+
+@pytest.mark.parametrize(
+    ("typed", "wanted"),
+    [
+        ("KAFKA_BOOTSTRAP_SERVER", "KAFKA_BOOTSTRAP_SERVERS"),
+        ("KAFKA_BOOTSTRAPSERVERS", "KAFKA_BOOTSTRAP_SERVERS"),
+        ("KAFKA_BOOSTRAP_SERVERS", "KAFKA_BOOTSTRAP_SERVERS"),
+        ("KAFKA_SESSION_TIMEOUT", "KAFKA_SESSION_TIMEOUT_MS"),
+        ("BATCH_MAXSIZE", "BATCH_MAX_SIZE"),
+        ("BATCH_MAX_SZIE", "BATCH_MAX_SIZE"),
+        ("BATCH_MAX_IN_FLIGTH", "BATCH_MAX_IN_FLIGHT"),
+        ("DEAD_LETTERS_TOPIC", "DEAD_LETTER_TOPIC"),
+        ("IN_FLIGHT_MAX_RECORD", "IN_FLIGHT_MAX_RECORDS"),
+        ("RANK_TOPK", "RANK_TOP_K"),
+        ("MODEL_LABEL_PATH", "MODEL_LABELS_PATH"),
+        ("PROCESSING_GARANTEE", "PROCESSING_GUARANTEE"),
+        ("LOG_LEVLE", "LOG_LEVEL"),
+    ],
+)
+def test_a_close_misspelling_is_recognised(typed: str, wanted: str) -> None:
+    assert meant(typed, VARIABLES) == wanted
+
+
+@pytest.mark.parametrize(
+    "foreign",
+    [
+        *("KAFKA_HEAP_OPTS", "KAFKA_OPTS", "KAFKA_BROKERS", "KAFKA_HOME", "KAFKA_VERSION", "KAFKA_LOG4J_OPTS"),
+        # What Kubernetes sets for services called kafka, model, http and log.
+        *("KAFKA_SERVICE_HOST", "KAFKA_PORT", "KAFKA_PORT_9092_TCP_ADDR", "MODEL_PORT", "MODEL_SERVICE_PORT"),
+        *("HTTP_SERVICE_HOST", "HTTP_PORT_80_TCP", "LOG_PORT"),
+        *("MODEL_FOO", "MODEL_DIR", "MODEL_BASE_PATH", "MODEL_PATHS", "MODEL_NAMES", "MODEL_MEAN", "MODEL_VERSIONS"),
+        *("HTTP_PROXY", "HTTPS_PORT", "HTTP_POST", "HTTP_HOSTS", "HTTP_PORTS", "HTTP_TIMEOUT"),
+        *("LOG_LEVELS", "LOG_DIR", "LOG_FILE", "LOG_FORMATTER", "INPUT_TOKEN", "INPUT_FILES", "INPUT_TOPICS"),
+        *("BATCH_SIZE", "BATCH_ID", "RANK", "RANK_SIZE", "CONSUMER_GROUP_ID", "CONSUMER_TOPIC", "AUTO_OFFSET"),
+        *("RECORD_TYPE", "IN_CI", "SHUTDOWN_TIMEOUT", "COMMIT_SHA", "PROCESSING_UNITS", "PATH", "HOME", "_"),
+    ],
+)
+def test_other_programs_variables_are_left_alone(foreign: str) -> None:
+    assert meant(foreign, VARIABLES) is None
+
+
+LATER = """KAFKA_SECURITY_PROTOCOL KAFKA_SASL_MECHANISM KAFKA_SASL_USERNAME KAFKA_SASL_PASSWORD KAFKA_SSL_CAFILE
+KAFKA_SSL_CERTFILE KAFKA_SSL_KEYFILE MODEL_SCORE_COLUMN MODEL_POLL_SECONDS MODEL_NON_FINITE INPUT_FORMAT OUTPUT_FORMAT
+BATCH_ALLOWED_SIZES FRESHNESS_MAX_AGE_MS FRESHNESS_ACTION STANDINGS_CONFLATE STANDINGS_EMIT STANDINGS_TTL_SECONDS
+STANDINGS_ORDER_FIELD"""
+
+
+@pytest.mark.parametrize("variable", LATER.split())
+def test_a_variable_of_a_later_version_is_no_misspelling(variable: str) -> None:
+    assert meant(variable, VARIABLES) is None
+
+
+@pytest.mark.parametrize("variable", VARIABLES)
+def test_no_variable_of_ours_is_a_misspelling_of_another(variable: str) -> None:
+    assert meant(variable, VARIABLES.keys() - {variable}) is None

@@ -1,0 +1,57 @@
+"""Brokers for the tests: one of each kind per session, started when a test first asks for it."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from app.broker import EmbeddedBroker
+from tests.broker.session import Broker, SessionBroker
+from tests.broker.topics import Topics, fresh_topics
+
+_SESSION_BROKER = pytest.StashKey[SessionBroker]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "needs_transactions: needs a broker with transactions, so Apache Kafka itself")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("needs_transactions"):
+        broker = item.config.stash[_SESSION_BROKER]
+        if missing := broker.why_not_apache_kafka():
+            pytest.skip(f"needs transactions, which the embedded broker lacks, and Apache Kafka cannot run: {missing}")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    temporary: pytest.TempPathFactory = session.config._tmp_path_factory  # type: ignore[attr-defined]
+    session.config.stash[_SESSION_BROKER] = SessionBroker(lambda: temporary.mktemp("kafka"))
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    session.config.stash[_SESSION_BROKER].close()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    terminalreporter.write_line(f"broker of this session: {config.stash[_SESSION_BROKER].description()}")
+
+
+@pytest.fixture(scope="session")
+def kafka(pytestconfig: pytest.Config) -> Broker:
+    """Apache Kafka; without Java or Maven the embedded broker."""
+    return pytestconfig.stash[_SESSION_BROKER].get()
+
+
+@pytest.fixture(scope="session")
+def tansu() -> Iterator[EmbeddedBroker]:
+    """The embedded broker."""
+    with EmbeddedBroker() as broker:
+        yield broker
+
+
+@pytest.fixture
+def topics(kafka: Broker) -> Iterator[Topics]:
+    """An input, an output and a dead-letter topic of four partitions and a consumer group, all of this test's own."""
+    with fresh_topics(kafka.bootstrap_servers) as fresh:
+        yield fresh
