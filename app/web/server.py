@@ -1,9 +1,9 @@
 """The HTTP port: metrics for Prometheus, health for orchestrators, status for people."""
 
-import json
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
@@ -68,7 +68,8 @@ class WebServer:
         return _health(self._unready())
 
     async def _get_status(self, _: web.Request) -> web.Response:
-        return web.json_response(self._status(), dumps=lambda value: json.dumps(value, indent=2, default=str))
+        text = msgspec.json.format(msgspec.json.encode(self._status()), indent=2)
+        return web.Response(body=text + b"\n", content_type="application/json")
 
 
 def _health(trouble: str | None) -> web.Response:
