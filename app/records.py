@@ -8,7 +8,7 @@ from app.errors import RejectedRecord
 Header = tuple[str, bytes | None]
 Headers = Sequence[Header]
 
-PROVENANCE = ("model-name", "model-version", "source-topic", "source-partition", "source-offset")
+PROVENANCE = frozenset({"model-name", "model-version", "source-topic", "source-partition", "source-offset"})
 
 
 class Incoming(Protocol):
@@ -81,4 +81,7 @@ def _source(record: Incoming) -> Headers:
 
 
 def _foreign(headers: Headers) -> Headers:
-    return [header for header in headers if header[0] not in PROVENANCE] if headers else ()
+    for name, _ in headers:
+        if name in PROVENANCE:
+            return [header for header in headers if header[0] not in PROVENANCE]
+    return headers

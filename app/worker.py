@@ -1,6 +1,7 @@
 """One worker, from its settings to its exit status: what it is made of, how it starts and how it stops."""
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -125,6 +126,7 @@ class Worker:
             metrics=self._metrics,
             on_failure=self._fail,
         )
+        _spare_the_collector()
         await self._join_group(self._pipeline)
         self._step = ""
         seconds = round(time.monotonic() - self._began, 2)
@@ -242,6 +244,17 @@ class Worker:
             else {},
             "settings": self._settings.model_dump(mode="json"),
         }
+
+
+def _spare_the_collector() -> None:
+    """Keep Python's garbage collector from walking over TensorFlow's million objects again and again.
+
+    Records come and go in thousands and die by reference count; at the default threshold of 700 new objects the
+    collector would run for every few of them, which costs more than decoding them.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 100)
 
 
 async def _until_it_works(attempt: Callable[[], Awaitable[None]], message: str) -> None:

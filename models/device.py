@@ -1,0 +1,78 @@
+"""The device a model runs on, chosen from those that TensorFlow sees."""
+
+import re
+from contextlib import suppress
+from dataclasses import dataclass
+
+from models.errors import DeviceNotFound, ModelNotUsable
+from models.failures import first_line
+from models.runtime import tf
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """One device.
+
+    Attributes:
+        name: `cpu`, `gpu:0`, ...
+        placement: TensorFlow's name for it, as `tf.device` takes it.
+    """
+
+    name: str
+    placement: str
+
+
+CPU = Device("cpu", "/CPU:0")
+
+
+def choose_device(wanted: str) -> Device:
+    """Return the device for *wanted* and set TensorFlow up for it.
+
+    With `cpu`, TensorFlow does not touch the GPUs unless it already did; with a GPU, it takes memory as it needs it
+    instead of all at once.
+
+    Args:
+        wanted: `auto` (the first GPU, else the CPU), `cpu`, `gpu` (the first one) or `gpu:N`.
+
+    Raises:
+        DeviceNotFound: the GPU asked for is not there.
+        ModelNotUsable: *wanted* is none of these.
+    """
+    match = re.fullmatch(r"auto|cpu|gpu(?::([0-9]{1,4}))?", wanted)
+    if match is None:
+        raise ModelNotUsable(f"device {wanted!r} is not one of auto, cpu, gpu, gpu:N")
+    if wanted == "cpu" or (wanted == "auto" and not tf.config.list_physical_devices("GPU")):
+        _hide_gpus()
+        return CPU
+    return _gpu(int(match[1] or 0), wanted)
+
+
+def _hide_gpus() -> None:
+    # RuntimeError: TensorFlow runs already and can no longer be told; the placement alone then keeps us off the GPUs.
+    with suppress(RuntimeError):
+        tf.config.set_visible_devices([], "GPU")
+
+
+def _gpu(index: int, wanted: str) -> Device:
+    for gpu in tf.config.list_physical_devices("GPU"):
+        with suppress(RuntimeError):  # TensorFlow runs already: growth was set by whoever loaded the first model
+            tf.config.experimental.set_memory_growth(gpu, True)
+    try:
+        usable = len(tf.config.list_logical_devices("GPU"))
+    except (RuntimeError, tf.errors.OpError) as error:
+        raise DeviceNotFound(f"device {wanted!r} cannot be used: {first_line(error)}") from error
+    if index >= usable:
+        raise DeviceNotFound(f"device {wanted!r} is not there; TensorFlow sees {_seen()}{_hint()}")
+    return Device(f"gpu:{index}", f"/GPU:{index}")
+
+
+def _seen() -> str:
+    return ", ".join(
+        device.name.removeprefix("/physical_device:").lower() for device in tf.config.list_physical_devices()
+    )
+
+
+def _hint() -> str:
+    if tf.test.is_built_with_cuda():
+        return "; with a GPU in the machine, check the driver and CUDA_VISIBLE_DEVICES"
+    return "; this TensorFlow is built without CUDA: pip install 'streamrank[gpu]'"

@@ -1,0 +1,86 @@
+"""A signature of a loaded SavedModel: how to call it, what it takes and what it gives."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from models.errors import ModelNotUsable
+from models.scores import NUMERIC, Output
+from models.signature import Signature, TensorSpec
+
+_TAKEN = NUMERIC | {"bool", "string"}
+
+
+@dataclass(frozen=True, slots=True)
+class EntryPoint:
+    """A signature function and what is known about it.
+
+    Attributes:
+        function: TensorFlow's function; takes keyword arguments, returns outputs by name.
+        keywords: the argument names of the function, in the order of `signature.inputs`.
+        specs: TensorFlow's specs of these arguments, with the batch axis, in the same order.
+        signature: the inputs that a row must bring.
+        outputs: what the function returns.
+    """
+
+    function: Any
+    keywords: tuple[str, ...]
+    specs: tuple[Any, ...]
+    signature: Signature
+    outputs: tuple[Output, ...]
+
+    def call(self, inputs: Sequence[Any]) -> dict[str, Any]:
+        """Return the outputs by name for one tensor per input, in the order of `signature.inputs`."""
+        outputs: dict[str, Any] = self.function(**dict(zip(self.keywords, inputs, strict=True)))
+        return outputs
+
+
+def find_entry_point(loaded: Any, name: str) -> EntryPoint:
+    """Return the signature *name* of a loaded SavedModel.
+
+    Raises:
+        ModelNotUsable: there is no such signature (the message lists those there are), or rows cannot feed it.
+    """
+    if name not in loaded.signatures:
+        there = ", ".join(sorted(loaded.signatures)) or "none at all"
+        raise ModelNotUsable(f"the model has no signature {name!r}; there are: {there}")
+    function = loaded.signatures[name]
+    arguments = dict(sorted(function.structured_input_signature[1].items()))
+    if not arguments:
+        raise ModelNotUsable(f"signature {name!r} takes no inputs")
+    inputs = tuple(_row_spec(_input_name(keyword, spec.name), spec) for keyword, spec in arguments.items())
+    # Sorted, for TensorFlow gives them in another order in every process.
+    outputs = tuple(_output(output, tensor) for output, tensor in sorted(function.structured_outputs.items()))
+    return EntryPoint(function, tuple(arguments), tuple(arguments.values()), Signature(name, inputs), outputs)
+
+
+def _input_name(keyword: str, spec_name: str | None) -> str:
+    # TensorFlow turns names like "my-input" into Python identifiers; which of the two it keeps differs between the
+    # SavedModels of TensorFlow 1 and 2. We show the one that is not mangled, which is the one in the model's file.
+    return spec_name if spec_name and _mangled(spec_name) == keyword else keyword
+
+
+def _mangled(name: str) -> str:
+    identifier = "".join(letter if letter.isalnum() else "_" for letter in name)
+    return identifier if identifier[0].isalpha() else "arg_" + identifier
+
+
+def _row_spec(name: str, spec: Any) -> TensorSpec:
+    if spec.dtype.name not in _TAKEN:
+        raise ModelNotUsable(f"input {name!r} is {spec.dtype.name}: only numbers, bool and string can be fed")
+    if spec.shape.rank is None:
+        raise ModelNotUsable(f"input {name!r} has no shape: export it with one, such as [None, 4]")
+    shape = tuple(spec.shape.as_list())
+    if not shape:
+        raise ModelNotUsable(f"input {name!r} is a scalar: it needs a batch axis, that is shape [None]")
+    if shape[0] is not None:
+        raise ModelNotUsable(
+            f"input {name!r} has shape {list(shape)}, always {shape[0]} rows in a call: export it with the batch axis "
+            f"open, that is {[None, *shape[1:]]}"
+        )
+    return TensorSpec(name, spec.dtype.name, shape[1:])
+
+
+def _output(name: str, tensor: Any) -> Output:
+    shape = None if tensor.shape.rank is None else tuple(tensor.shape.as_list())
+    return Output(name, tensor.dtype.name, shape)

@@ -1,0 +1,117 @@
+"""A linear model in NumPy, with faults on demand: a predictor that starts at once."""
+
+import time
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from models.errors import ModelError, ModelNotUsable, ModelUnavailable, RowsRefused
+from models.predictor import Columns, TopK
+from models.rows import made_up_rows
+from models.signature import Signature, TensorSpec
+
+Float32s = npt.NDArray[np.float32]
+
+
+class NumpyModel:
+    """Scores rows with `features @ weights + bias`; implements `models.predictor.Predictor`.
+
+    The weights follow from *seed* alone, and a row scores the same to the last bit in a batch of any size.
+
+    Args:
+        features: the length of the input `features`, float32.
+        classes: how many scores a row gets.
+        seed: of the weights.
+        top_k: entries to keep of each row; 0 keeps all.
+        labels: *classes* names; None: the classes have none.
+        poison: a batch with a row whose first feature equals this is refused as a whole; not 0, since made-up rows have
+            it.
+        delay_seconds: how long every call takes at least.
+
+    Attributes:
+        fail_everything: while set to `RowsRefused` or `ModelUnavailable`, every call raises it, also of a known good
+            row.
+    """
+
+    name = "numpy"
+    version = "unversioned"
+    device = "cpu"
+
+    def __init__(
+        self,
+        *,
+        features: int = 4,
+        classes: int = 3,
+        seed: int = 0,
+        top_k: int = 5,
+        labels: Sequence[str] | None = None,
+        poison: float | None = None,
+        delay_seconds: float = 0.0,
+    ) -> None:
+        if labels is not None and len(labels) != classes:
+            raise ModelNotUsable(f"{len(labels)} labels for {classes} classes")
+        random = np.random.default_rng(seed)
+        self.weights: Float32s = random.standard_normal((features, classes), dtype=np.float32)
+        self.bias: Float32s = random.standard_normal(classes, dtype=np.float32)
+        self.signature = Signature("serving_default", (TensorSpec("features", "float32", (features,)),))
+        self.labels = labels
+        self.fail_everything: type[RowsRefused] | type[ModelUnavailable] | None = None
+        self._top_k = top_k
+        self._poison = None if poison is None else np.float32(poison)
+        self._delay_seconds = delay_seconds
+
+    def predict(self, columns: Columns) -> TopK:
+        """Score a batch and keep the best classes of each row; see `models.predictor.Predictor`."""
+        time.sleep(self._delay_seconds)
+        if self.fail_everything is not None:
+            raise self.fail_everything("told to fail everything")
+        features = columns["features"].astype(np.float32, copy=False)
+        if self._poison is not None and bool((features[:, 0] == self._poison).any()):
+            raise RowsRefused(f"a row's first feature is the poison {self._poison}")
+        return best_classes(self.scores(features), self._top_k)
+
+    def scores(self, features: Float32s) -> Float32s:
+        """Return all scores, `[B, N]`, of rows `[B, F]`."""
+        # Not a matrix product: BLAS adds up in another order for another number of rows.
+        scores = np.tile(self.bias, (len(features), 1))
+        for column, weights in zip(features.T, self.weights, strict=True):
+            scores += column[:, np.newaxis] * weights
+        return scores
+
+    def answers(self) -> bool:
+        """Whether the model answers a made-up row."""
+        try:
+            self.predict(made_up_rows(self.signature, 1))
+        except ModelError:
+            return False
+        return True
+
+    def warm_up(self, batch_size: int) -> None:
+        """Run rows of zeros through, one and *batch_size* at a time.
+
+        Raises:
+            ModelNotUsable: the model was told to fail.
+        """
+        for count in (1, batch_size):
+            try:
+                self.predict(made_up_rows(self.signature, count))
+            except ModelError as error:
+                raise ModelNotUsable(f"model {self.name} fails for made-up rows: {error}") from error
+
+
+def best_classes(scores: Float32s, top_k: int) -> TopK:
+    """Return the *top_k* best classes of each row, all when it is 0.
+
+    Ties keep the order of the classes; NaN comes last.
+
+    Args:
+        scores: `[B, N]`.
+        top_k: entries to keep; fewer when `N < top_k`.
+    """
+    order = np.argsort(-scores, axis=1, kind="stable")[:, : top_k or None]
+    return TopK(
+        scores=np.take_along_axis(scores, order, axis=1),
+        indices=order.astype(np.int32),
+        finite=np.logical_and.reduce(np.isfinite(scores), axis=1),
+    )

@@ -1,0 +1,163 @@
+"""A TensorFlow SavedModel as a predictor."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from models import versions
+from models.device import Device, choose_device
+from models.entry_point import EntryPoint, find_entry_point
+from models.errors import ModelError, ModelNotUsable
+from models.failures import as_model_error, first_line
+from models.labels import Labels, choose_labels
+from models.predictor import Columns, TopK
+from models.ranking import build_ranking
+from models.rows import made_up_rows
+from models.runtime import tf
+from models.scores import choose_scores
+from models.signature import Signature
+
+
+def load(
+    path: str | Path,
+    *,
+    name: str | None = None,
+    version: str = versions.LATEST,
+    signature: str = "serving_default",
+    device: str = "auto",
+    labels_path: Path | None = None,
+    scores_output: str | None = None,
+    labels_output: str | None = None,
+    top_k: int = 5,
+) -> "SavedModelPredictor":
+    """Load a SavedModel; it is not warm yet.
+
+    Args:
+        path: a SavedModel, or a folder of SavedModels named by their version number.
+        name: what to call it; None: the last folder's name of *path*.
+        version: `latest` or the number of a version.
+        signature: the signature to call.
+        device: `auto`, `cpu`, `gpu` or `gpu:N`.
+        labels_path: a file with one label a line; it wins over labels that the model brings.
+        scores_output: the output to rank by; None: see `models.scores`.
+        labels_output: the string output with labels; None: see `models.labels`.
+        top_k: entries to keep of each row; 0 keeps all.
+
+    Raises:
+        DeviceNotFound: the device is not there.
+        ModelNotUsable: the model cannot be loaded or used as asked; the message says what there is instead.
+    """
+    folder, number = versions.resolve(Path(path), version)
+    place = choose_device(device)
+    loaded = _read(folder, place)
+    entry = find_entry_point(loaded, signature)
+    scores = choose_scores(entry.outputs, scores_output)
+    labels = choose_labels(entry.outputs, scores, path=labels_path, wanted=labels_output)
+    columns = scores.columns if labels.names is None else len(labels.names)
+    ranking = build_ranking(entry, scores=scores, columns=columns, row_labels=labels.output, top_k=top_k)
+    return SavedModelPredictor(
+        name=name or Path(path).resolve().name,
+        version=number,
+        device=place,
+        entry=entry,
+        labels=labels,
+        ranking=ranking,
+        owner=loaded,
+    )
+
+
+class SavedModelPredictor:
+    """A SavedModel and its ranking as one graph; implements `models.predictor.Predictor`."""
+
+    def __init__(
+        self, *, name: str, version: str, device: Device, entry: EntryPoint, labels: Labels, ranking: Any, owner: Any
+    ) -> None:
+        self._name = name
+        self._version = version
+        self._device = device
+        self._signature = entry.signature
+        self._labels = labels.names
+        names = (spec.name for spec in entry.signature.inputs)
+        self._inputs = tuple(zip(names, (spec.dtype for spec in entry.specs), strict=True))
+        # What calling `ranking` comes down to once TensorFlow has bound the arguments in Python, which takes a third of
+        # a small model's call. Ours are in order already, and the runtime checks their dtypes once more.
+        self._call = ranking.inference_fn.call_flat
+        self._captured = tuple(ranking.captured_inputs)
+        # TensorFlow's functions refer to their variables weakly: what these belong to must live as long as we call.
+        self._owner = owner
+        self._known_good_row = made_up_rows(entry.signature, 1)
+
+    @property
+    def name(self) -> str:
+        """The model's name, as shown in outputs and metrics."""
+        return self._name
+
+    @property
+    def version(self) -> str:
+        """The version folder's number without leading zeros, or `unversioned`."""
+        return self._version
+
+    @property
+    def device(self) -> str:
+        """Where it runs: `cpu`, `gpu:0`, ..."""
+        return self._device.name
+
+    @property
+    def signature(self) -> Signature:
+        """The inputs a row must bring."""
+        return self._signature
+
+    @property
+    def labels(self) -> Sequence[str] | None:
+        """`N` names, one per class; None when rows bring their own or nobody names the classes."""
+        return self._labels
+
+    def predict(self, columns: Columns) -> TopK:
+        """Score a batch and keep the best classes of each row; see `models.predictor.Predictor`.
+
+        A column of another dtype than the signature's is converted as `tf.constant` does, so that bfloat16 inputs may
+        come as float32.
+        """
+        try:
+            outputs = self._run(columns)
+            return TopK(*(output.numpy() for output in outputs))
+        except Exception as error:  # what TensorFlow and a model's Python ops can raise is not listed anywhere
+            raise as_model_error(error) from error
+
+    def _run(self, columns: Columns) -> Sequence[Any]:
+        # Inputs are made on the CPU: strings cannot live on a GPU, and TensorFlow moves the others itself.
+        with tf.device("/CPU:0"):
+            tensors = [tf.constant(columns[name], dtype) for name, dtype in self._inputs]
+        with tf.device(self._device.placement):
+            outputs: Sequence[Any] = self._call(*tensors, *self._captured)
+        return outputs
+
+    def answers(self) -> bool:
+        """Whether the model answers the made-up row that it answered in `warm_up`."""
+        try:
+            self.predict(self._known_good_row)
+        except ModelError:
+            return False
+        return True
+
+    def warm_up(self, batch_size: int) -> None:
+        """Run rows of zeros and empty strings through, one and *batch_size* at a time.
+
+        Raises:
+            ModelNotUsable: the model cannot answer even these rows.
+        """
+        for rows in (self._known_good_row, made_up_rows(self._signature, batch_size)):
+            try:
+                self.predict(rows)
+            except ModelError as error:
+                raise ModelNotUsable(
+                    f"model {self._name} fails for made-up rows (zeros and empty strings): {error}"
+                ) from error
+
+
+def _read(folder: Path, device: Device) -> Any:
+    try:
+        with tf.device(device.placement):
+            return tf.saved_model.load(str(folder))
+    except Exception as error:  # a broken file, an op that this TensorFlow lacks, ...: it has a dozen types for them
+        raise ModelNotUsable(f"model path {folder} cannot be loaded: {first_line(error)}") from error

@@ -1,0 +1,78 @@
+"""The versions of a model on disk: a SavedModel by itself, or a folder of numbered ones."""
+
+from pathlib import Path
+
+from models.errors import ModelNotUsable
+
+LATEST = "latest"
+UNVERSIONED = "unversioned"
+
+
+def resolve(path: Path, version: str) -> tuple[Path, str]:
+    """Return the folder of the SavedModel to load, and its version as it is shown.
+
+    Args:
+        path: a SavedModel, or a folder of SavedModels named by their version number.
+        version: `latest` (the highest number) or a number; zeros in front do not count.
+
+    Returns:
+        The SavedModel's folder, and the number without leading zeros or `unversioned`.
+
+    Raises:
+        ModelNotUsable: there is no such SavedModel; the message lists what there is.
+    """
+    if version != LATEST and not _is_number(version):
+        raise ModelNotUsable(f"model version {version!r} is neither `latest` nor a number")
+    try:
+        return _resolve(path, version)
+    except OSError as error:
+        raise ModelNotUsable(f"model path {path}: {error.strerror or error}") from error
+
+
+def _resolve(path: Path, version: str) -> tuple[Path, str]:
+    if not path.is_dir():
+        raise ModelNotUsable(f"model path {path}: " + ("not a folder" if path.exists() else "no such folder"))
+    if _is_saved_model(path):
+        return _unversioned(path, version)
+    folder = _pick(path, _numbered(path), version)
+    if not _is_saved_model(folder):
+        raise ModelNotUsable(f"model path {folder}: not a SavedModel, it holds no saved_model.pb")
+    return folder, str(int(folder.name))
+
+
+def _unversioned(path: Path, version: str) -> tuple[Path, str]:
+    if version != LATEST:
+        raise ModelNotUsable(
+            f"model path {path} is a SavedModel without versions, so version {version} cannot be picked; "
+            "leave the version at `latest`"
+        )
+    return path, UNVERSIONED
+
+
+def _pick(path: Path, folders: dict[int, Path], version: str) -> Path:
+    if not folders:
+        raise ModelNotUsable(f"model path {path} holds neither a saved_model.pb nor numbered version folders")
+    number = max(folders) if version == LATEST else int(version)
+    if number not in folders:
+        there = ", ".join(str(one) for one in sorted(folders))
+        raise ModelNotUsable(f"model path {path} has no version {number}; there are: {there}")
+    return folders[number]
+
+
+def _numbered(path: Path) -> dict[int, Path]:
+    folders: dict[int, Path] = {}
+    for folder in sorted(path.iterdir()):
+        if not (_is_number(folder.name) and folder.is_dir()):
+            continue
+        twin = folders.setdefault(int(folder.name), folder)
+        if twin is not folder:
+            raise ModelNotUsable(f"model path {path}: {twin.name} and {folder.name} are the same version; remove one")
+    return folders
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdecimal()
+
+
+def _is_saved_model(path: Path) -> bool:
+    return (path / "saved_model.pb").is_file() or (path / "saved_model.pbtxt").is_file()

@@ -1,0 +1,53 @@
+from typing import Any
+
+import pytest
+
+from models.errors import DeviceNotFound, ModelNotUsable
+
+
+def test_the_cpu_is_always_there(tf: Any) -> None:
+    from models.device import CPU, choose_device
+
+    assert choose_device("cpu") == CPU
+    assert CPU.name == "cpu"
+
+
+def test_auto_takes_the_first_gpu_else_the_cpu(tf: Any) -> None:
+    from models.device import choose_device
+
+    expected = "gpu:0" if tf.config.list_physical_devices("GPU") else "cpu"
+    assert choose_device("auto").name == expected
+
+
+def test_a_gpu_that_is_not_there_is_refused_with_the_devices_that_are(tf: Any) -> None:
+    from models.device import choose_device
+
+    with pytest.raises(DeviceNotFound, match=r"'gpu:9999' is not there; TensorFlow sees cpu:0"):
+        choose_device("gpu:9999")
+
+
+def test_without_any_gpu_asking_for_one_is_refused_never_a_silent_cpu(tf: Any) -> None:
+    from models.device import choose_device
+
+    if tf.config.list_physical_devices("GPU"):
+        assert choose_device("gpu").name == "gpu:0"
+    else:
+        with pytest.raises(DeviceNotFound, match=r"'gpu' is not there; TensorFlow sees cpu:0; "):
+            choose_device("gpu")
+
+
+@pytest.mark.parametrize("wanted", ["", "tpu", "GPU", "gpu:", "gpu:-1", "gpu:1,2", "cpu:0", "gpu:٣"])
+def test_anything_else_is_refused(tf: Any, wanted: str) -> None:
+    from models.device import choose_device
+
+    with pytest.raises(ModelNotUsable, match="is not one of auto, cpu, gpu, gpu:N"):
+        choose_device(wanted)
+
+
+@pytest.mark.gpu
+def test_a_gpu_takes_memory_as_it_needs_it(tf: Any) -> None:
+    from models.device import choose_device
+
+    device = choose_device("gpu")
+    assert (device.name, device.placement) == ("gpu:0", "/GPU:0")
+    assert all(tf.config.experimental.get_memory_growth(gpu) for gpu in tf.config.list_physical_devices("GPU"))
