@@ -21,8 +21,9 @@ demo: $(VENV)/demo.installed ## a broker, a model, the service and real records,
 test: $(VENV)/dev.installed ## all tests (ARGS="-k batcher" picks some)
 	@$(BIN)/python -m pytest $(ARGS)
 
-test-gpu: $(VENV)/dev.installed ## the tests that need a GPU
-	@$(BIN)/python -m pytest -m gpu $(ARGS)
+test-gpu: ## the tests that need a GPU (makes an environment of its own in .venv-gpu, 7 GB)
+	@$(MAKE) --no-print-directory .venv-gpu/dev-gpu.installed VENV=.venv-gpu
+	@.venv-gpu/bin/python -m pytest -m gpu $(ARGS)
 
 lint: $(VENV)/dev.installed ## formatting, style, types, layers
 	@$(BIN)/ruff check .
@@ -44,4 +45,4 @@ lock: ## resolve the requirement files again (needs uv)
 	@scripts/lock.sh
 
 clean: ## remove the environment and what the tools left
-	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache .import_linter_cache build dist
+	rm -rf $(VENV) .venv-gpu .pytest_cache .ruff_cache .mypy_cache .import_linter_cache build dist

@@ -26,7 +26,7 @@ from app.kafka.chunk import Chunk
 from app.lane import Outcome
 
 # Creation times would double the number of series, and nobody asks for them.
-disable_created_metrics()
+disable_created_metrics()  # type: ignore[no-untyped-call]  # prometheus_client leaves it untyped
 
 # From a warm model on a quiet machine (half a millisecond) to a backlog of minutes.
 LATENCY_BUCKETS = (

@@ -11,7 +11,7 @@ import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
-from typing import Any
+from typing import Any, NoReturn
 
 from aiokafka.errors import KafkaError
 
@@ -40,16 +40,17 @@ TOPIC_POLL_SECONDS = 1.0
 def run(settings: Settings) -> int:
     """Serve until a signal or a failure; returns the exit status."""
     status = asyncio.run(Worker(settings).serve())
-    logging.shutdown()
-    if any(thread.name.startswith(MODEL_THREADS) for thread in threading.enumerate()):
+    if any(not thread.daemon for thread in threading.enumerate() if thread is not threading.main_thread()):
         # A model call that hangs, or a load that a signal overtook, must not keep the process from ending.
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(status)
+        _end_now(status)
     return status
 
 
-MODEL_THREADS = "model"
+def _end_now(status: int) -> NoReturn:
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
 
 
 class Worker:
@@ -72,7 +73,7 @@ class Worker:
 
     async def serve(self) -> int:
         """Start, serve until a signal or a failure, stop; returns the exit status."""
-        self._executor = ThreadPoolExecutor(self._settings.batch.max_in_flight, thread_name_prefix=MODEL_THREADS)
+        self._executor = ThreadPoolExecutor(self._settings.batch.max_in_flight, thread_name_prefix="model")
         self._publisher = Publisher(self._settings.kafka.bootstrap_servers)
         self._over = asyncio.Event()
         self._web = WebServer(
@@ -83,15 +84,14 @@ class Worker:
         try:
             await self._start_or_be_stopped()
             await self._over.wait()
-        except (ServiceError, ModelError) as error:
+        except Exception as error:
             self._fail(error)
         return await self._stop()
 
     def _on_signal(self, number: signal.Signals) -> None:
         if self._signal is not None:
             logger.warning("second signal: ending at once", extra={"signal": number.name})
-            logging.shutdown()
-            os._exit(128 + number)
+            _end_now(128 + number)
         self._signal = number
         logger.info("stopping", extra={"signal": number.name})
         self._over.set()
@@ -110,8 +110,9 @@ class Worker:
         over.cancel()
         if not start.done():
             start.cancel()
-            await asyncio.wait([start])
-        if not start.cancelled():
+            # Bounded, because Faust's services swallow a cancellation now and then.
+            await asyncio.wait([start], timeout=LEAVING_SECONDS)
+        if start.done() and not start.cancelled():
             start.result()
 
     async def _start(self) -> None:
@@ -160,6 +161,7 @@ class Worker:
             self._step = f"waiting for topics that do not exist: {', '.join(missing)}"
             await asyncio.sleep(TOPIC_POLL_SECONDS)
         await self._publisher.watch(topics)
+        self._step = "loading the model"
 
     async def _join_group(self, pipeline: Pipeline) -> None:
         self._step = "joining the consumer group"
@@ -180,12 +182,12 @@ class Worker:
         """Finish, confirm, commit, leave the group; returns the exit status."""
         self._step = "stopping"
         seconds = self._settings.service.shutdown_timeout_seconds
-        clean = False
-        try:
-            async with asyncio.timeout(seconds):
-                clean = await self._leave()
-        except TimeoutError:
+        leave = asyncio.create_task(self._leave())
+        if not (await asyncio.wait([leave], timeout=seconds))[0]:
+            # Not cancelled and waited for: whatever hangs might not let itself be cancelled either.
             logger.error("could not stop in time; what is unconfirmed stays uncommitted", extra={"seconds": seconds})
+            _end_now(1)
+        clean = leave.result()
         await self._web.stop()
         self._executor.shutdown(wait=False, cancel_futures=True)
         status = 0 if clean and self._failure is None else 1

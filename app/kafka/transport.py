@@ -168,8 +168,10 @@ class Consumer(driver.Consumer):
         if not assigned or not await self._commit(assigned):
             return False
         for tp, offset in assigned.items():
-            self._committed_offset[tp] = offset
-            self.app.in_flight.remove(*watermarks[tp].committed(offset))
+            # A partition that went away meanwhile has taken its watermark along.
+            if self.watermarks.get(tp) is watermarks[tp]:
+                self._committed_offset[tp] = offset
+                self.app.in_flight.remove(*watermarks[tp].committed(offset))
         return True
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
