@@ -82,7 +82,8 @@ class Child:
 
     def lines(self) -> Iterator[str]:
         """Yield what it prints, line by line, until it ends; needs `piped`."""
-        assert self._process.stdout is not None
+        if self._process.stdout is None:
+            raise ValueError("this child was started without piped=True")
         with self._process.stdout as output:
             for line in output:
                 yield line.decode(errors="replace").rstrip()

@@ -15,7 +15,7 @@ from app.kafka.in_flight import Room
 
 # Longest a fetch waits at the broker. While it does, a partition that was drained meanwhile is not asked for, so this
 # is also the longest that one idle partition can hold up another; Faust's own 1.5 s would be felt.
-FETCH_MAX_WAIT_MS = 100
+FETCH_MAX_WAIT_MS = 50
 
 
 class ChunkThread(AIOKafkaConsumerThread):

@@ -141,6 +141,17 @@ async def test_bytes_in_flight_go_beyond_their_bound_by_one_record_at_most(topic
         await receiver.wait_for(lambda: len(receiver.records) == 100)
 
 
+@pytest.mark.parametrize("codec", ["gzip", "snappy", "lz4", "zstd"])
+async def test_compressed_records_are_read(topics: Topics, codec: str):
+    producer = AIOKafkaProducer(bootstrap_servers=topics.client.bootstrap_servers, compression_type=codec)
+    await producer.start()
+    await asyncio.gather(*[await producer.send(topics.input, b"%d" % i * 100, partition=0) for i in range(50)])
+    await producer.stop()
+    async with consuming(topics) as receiver:
+        await receiver.wait_for(lambda: len(receiver.records) == 50)
+    assert [record.value for record in receiver.records] == [b"%d" % i * 100 for i in range(50)]
+
+
 @pytest.mark.needs_transactions
 async def test_transaction_markers_are_committed_past_so_that_the_lag_becomes_zero(topics: Topics):
     producer = AIOKafkaProducer(bootstrap_servers=topics.client.bootstrap_servers, transactional_id=topics.group)

@@ -1,0 +1,1 @@
+"""See it run: a broker, a model, the service and real records on this machine, started by one command."""

@@ -1,0 +1,131 @@
+"""Commits follow the unbroken run of acknowledged chunks, and nothing else."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.errors import ChunkLost
+from app.kafka.chunk import Chunk
+from app.kafka.in_flight import InFlight
+from app.kafka.watermark import Watermark
+from tests.app.chunks import TIMESTAMP, chunk, record, run_of
+
+
+def filled(*chunks: Chunk, position: int | None = 0) -> Watermark:
+    watermark = Watermark(position)
+    for each in chunks:
+        watermark.fetched(each)
+    return watermark
+
+
+def test_nothing_is_committable_before_the_first_chunk_is_acknowledged():
+    first, second = run_of(0, 3), run_of(3, 2)
+    watermark = filled(first, second)
+    second.acknowledged = True
+    assert watermark.committable() is None
+    first.acknowledged = True
+    assert watermark.committable() == 5
+
+
+def test_a_commit_frees_what_lies_below_it_and_no_more():
+    first, second = run_of(0, 3), run_of(3, 2)
+    first.acknowledged = True
+    watermark = filled(first, second)
+    assert (watermark.records, watermark.nbytes) == (5, 10)
+    assert watermark.committed(3) == (3, 6)
+    assert (len(watermark), watermark.records, watermark.nbytes) == (1, 2, 4)
+    assert watermark.committed(3) == (0, 0)
+
+
+def test_a_commit_within_a_chunk_frees_nothing_of_it():
+    assert filled(run_of(0, 3)).committed(2) == (0, 0)
+
+
+def test_a_span_without_records_is_committed_past_once_all_before_it_is_acknowledged():
+    first, markers = run_of(0, 3), chunk(start=3, end=5)
+    watermark = filled(first, markers)
+    assert watermark.committable() is None
+    first.acknowledged = True
+    assert watermark.committable() == 5
+    assert watermark.committed(5) == (3, 6)
+
+
+def test_the_oldest_timestamp_is_that_of_the_first_record_that_is_not_acknowledged():
+    first = chunk(record(0, timestamp=TIMESTAMP + 5), record(1, timestamp=TIMESTAMP))
+    second = chunk(record(2, timestamp=TIMESTAMP + 9))
+    watermark = filled(first, second)
+    assert watermark.oldest_timestamp == TIMESTAMP + 5
+    first.acknowledged = True
+    assert watermark.oldest_timestamp == TIMESTAMP + 9
+    second.acknowledged = True
+    assert watermark.oldest_timestamp is None
+
+
+def test_a_group_without_commits_begins_at_its_first_chunk():
+    watermark = filled(position=None)
+    watermark.fetched(run_of(7, 2))
+    assert (watermark.start, watermark.position) == (7, 9)
+
+
+@pytest.mark.parametrize("start", [2, 4], ids=["again", "too far"])
+def test_a_chunk_that_does_not_join_the_one_before_it_is_an_error_that_names_both_offsets(start: int):
+    watermark = filled(run_of(0, 3))
+    with pytest.raises(ChunkLost, match=rf"in\[0\]: fetched offset {start}, but 3 is next"):
+        watermark.fetched(run_of(start, 2))
+    assert watermark.records == 3
+
+
+def test_the_first_chunk_must_begin_at_the_committed_offset():
+    with pytest.raises(ChunkLost, match="fetched offset 6, but 5 is next"):
+        filled(run_of(6, 1), position=5)
+
+
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("fetch"), st.integers(0, 4), st.integers(0, 2)),
+        st.tuples(st.just("acknowledge"), st.integers(0, 30), st.just(0)),
+        st.tuples(st.sampled_from(["begin commit", "end commit"]), st.just(0), st.just(0)),
+    ),
+    max_size=60,
+)
+
+
+@given(steps=STEPS, position=st.sampled_from([None, 0, 1000]))
+def test_commits_never_pass_an_unacknowledged_record_and_what_is_in_flight_adds_up(
+    steps: list[tuple[str, int, int]], position: int | None
+):
+    watermark, in_flight = Watermark(position), InFlight(10**6, 10**9)
+    fetched: list[Chunk] = []
+    under_way: int | None = None
+    done = end = position or 0
+
+    def commit(offset: int) -> int:
+        assert offset > done
+        assert all(each.acknowledged for each in fetched if each.start < offset)
+        in_flight.remove(*watermark.committed(offset))
+        assert in_flight.records == sum(len(each) for each in fetched if each.end > offset)
+        assert (in_flight.records, in_flight.nbytes) == (watermark.records, watermark.nbytes)
+        return offset
+
+    for step, number, gap in steps:
+        if step == "fetch" and number + gap:
+            fetched.append(chunk(*(record(end + place) for place in range(number)), start=end, end=end + number + gap))
+            watermark.fetched(fetched[-1])
+            in_flight.add(len(fetched[-1]), fetched[-1].nbytes)
+            end = fetched[-1].end
+        elif step == "acknowledge" and number < len(fetched):
+            fetched[number].acknowledged = True
+        elif step == "begin commit" and under_way is None:
+            under_way = watermark.committable()
+        elif step == "end commit" and under_way is not None:
+            done, under_way = commit(under_way), None
+
+    if under_way is not None:
+        done = commit(under_way)
+    for each in fetched:
+        each.acknowledged = True
+    if (rest := watermark.committable()) is not None:
+        done = commit(rest)
+    assert done == end
+    assert (len(watermark), in_flight.records, in_flight.nbytes) == (0, 0, 0)
+    assert watermark.committable() is None
