@@ -25,11 +25,13 @@ test-gpu: ## the tests that need a GPU (makes an environment of its own in .venv
 	@$(MAKE) --no-print-directory .venv-gpu/dev-gpu.installed VENV=.venv-gpu
 	@.venv-gpu/bin/python -m pytest -m gpu $(ARGS)
 
-lint: $(VENV)/dev.installed ## formatting, style, types, layers
+lint: $(VENV)/dev.installed ## formatting, style, types, layers, Docker files
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/hadolint Dockerfile
+	@$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 
 format: $(VENV)/dev.installed ## mend what a tool can mend
 	@$(BIN)/ruff check --fix .

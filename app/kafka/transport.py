@@ -15,6 +15,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.transport.utils import DefaultSchedulingStrategy
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
+from mode import ServiceT
 from mode.utils.futures import notify
 
 from app.kafka.chunk import Chunk
@@ -93,6 +94,23 @@ class Consumer(driver.Consumer):
         return ChunkThread(self, loop=self.loop, beacon=self.beacon)
 
     # -- fetching
+
+    async def _drain_messages(self, fetcher: ServiceT) -> None:
+        """Bring chunks to the agent until the consumer stops.
+
+        Faust's own loop races every delivery against the end of the flow, which makes four tasks per event. Here a
+        delivery that a rebalance overtakes waits in Faust's flow control, and what it brings then bears an old
+        generation, which the stream skips.
+        """
+        try:
+            while not (self.should_stop or fetcher.should_stop):
+                async for _, message in self.getmany(timeout=1.0):
+                    await self.callback(message)
+                # A look at the flow that finds it stopped may not have let anybody else run.
+                await asyncio.sleep(0)
+        except self.consumer_stopped_errors:
+            if not self.app.should_stop:
+                raise
 
     async def _wait_next_records(self, timeout: float) -> tuple[Any, Any]:  # noqa: ASYNC109 - Faust's signature
         records, active_partitions = await super()._wait_next_records(timeout)
