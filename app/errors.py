@@ -4,6 +4,7 @@ StreamRankError
 ├── RejectedRecord      the record is at fault: dead-letter it, go on
 └── ServiceError        we or our surroundings are at fault: acknowledge nothing, stop the worker
     ├── PublishFailed   the broker did not confirm what we sent
+    ├── ModelFailed     the model fails also for rows that it answered before
     ├── ChunkLost       records left Faust's layers without being processed
     └── StartFailed     the worker cannot begin: the message says what to change
 """

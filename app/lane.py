@@ -56,11 +56,18 @@ class Lane:
         self._idle.clear()
         self._arrived.set()
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether everything that was put is confirmed and acknowledged."""
+        return self._idle.is_set()
+
     async def drain(self) -> None:
         """Wait until everything that was put is confirmed and acknowledged, or the lane has failed."""
         idle = asyncio.ensure_future(self._idle.wait())
-        await asyncio.wait([idle, self._task], return_when=asyncio.FIRST_COMPLETED)
-        idle.cancel()
+        try:
+            await asyncio.wait([idle, self._task], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            idle.cancel()
 
     async def close(self) -> None:
         """Drop what is left, unacknowledged."""
@@ -84,7 +91,7 @@ class Lane:
 
     async def _next(self) -> list[Work]:
         """The work at the head whose outcomes are there; waits for the first."""
-        await asyncio.wait([self._work[0].outcomes])
+        await self._work[0].outcomes
         ready: list[Work] = []
         for work in self._work:
             if not work.outcomes.done() or len(ready) == CHUNKS_AT_ONCE:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol, cast
 
 from faust.types import TP
@@ -33,6 +33,9 @@ class PipelineObserver(Protocol):
 
     def confirmed(self, chunk: Chunk, outcomes: Sequence[Outcome]) -> None:
         """The broker has confirmed what became of every record of a chunk."""
+
+    def rebalanced(self) -> None:
+        """The group's partitions were shared out anew."""
 
 
 class Pipeline:
@@ -79,6 +82,7 @@ class Pipeline:
         self._on_failure = on_failure
         self.drain_seconds = drain_seconds
         self.finished = True
+        self._revoking = asyncio.Lock()
         self._lanes: dict[TP, Lane] = {}
 
     # -- partitions come and go
@@ -86,24 +90,30 @@ class Pipeline:
     async def partitions_assigned(self, tps: set[TP]) -> None:
         """Open a lane per partition."""
         await self._close_lanes()
+        self.finished = True
         self._lanes = {tp: Lane(self._publish, self._on_failure) for tp in tps}
         logger.info("partitions assigned", extra={"partitions": sorted(tp.partition for tp in tps)})
 
     async def partitions_revoked(self) -> None:
         """Finish what the lanes hold, within `drain_seconds`; drop the rest unacknowledged."""
-        if not self._lanes:
-            return
-        self.finished = await self._drain()
-        await self._close_lanes()
+        async with self._revoking:  # a signal may overtake a rebalance
+            if self._lanes:
+                self.finished = await self._drain()
+                await self._close_lanes()
+
+    def rebalanced(self) -> None:
+        """Count that the partitions were shared out anew, also when none is ours."""
+        self._observer.rebalanced()
 
     async def _drain(self) -> bool:
-        draining = [asyncio.ensure_future(lane.drain()) for lane in self._lanes.values()]
-        _, late = await asyncio.wait(draining, timeout=self.drain_seconds)
-        for task in late:
-            task.cancel()
-        if late:
-            logger.warning("partitions let go with work unfinished; it is read again", extra={"lanes": len(late)})
-        return not late
+        if busy := [asyncio.ensure_future(lane.drain()) for lane in self._lanes.values() if not lane.is_idle]:
+            _, late = await asyncio.wait(busy, timeout=self.drain_seconds)
+            for task in late:
+                task.cancel()
+        unfinished = sum(not lane.is_idle for lane in self._lanes.values())
+        if unfinished:
+            logger.warning("partitions let go with work unfinished; it is read again", extra={"lanes": unfinished})
+        return not unfinished
 
     async def _close_lanes(self) -> None:
         lanes, self._lanes = self._lanes, {}
@@ -126,12 +136,15 @@ class Pipeline:
         began = clock()
         decoded = self._decoder.decode(chunk)
         self._observer.stage_took("decode", clock() - began)
+        if len(decoded.groups) == 1 and not decoded.rejected:
+            return await self._rank(decoded.groups[0])
         outcomes: dict[int, Outcome] = dict(decoded.rejected)
-        for group_outcomes in await asyncio.gather(*(self._rank(group) for group in decoded.groups)):
-            outcomes.update(group_outcomes)
+        ranked = await asyncio.gather(*(self._rank(group) for group in decoded.groups))
+        for group, answers in zip(decoded.groups, ranked, strict=True):
+            outcomes.update(zip(group.positions, answers, strict=True))
         return [outcomes[place] for place in range(len(chunk))]
 
-    async def _rank(self, group: RowGroup) -> Iterable[tuple[int, Outcome]]:
+    async def _rank(self, group: RowGroup) -> list[Outcome]:
         rows = len(group.ids)
         parts = await self._batcher.submit(group, rows=rows, nbytes=group.nbytes, key=group.shape_key)
         clock = asyncio.get_running_loop().time
@@ -140,7 +153,7 @@ class Pipeline:
         for part in parts:
             outcomes += self._encode(group.ids[part.start : part.stop], part.result)
         self._observer.stage_took("encode", clock() - began)
-        return zip(group.positions, outcomes, strict=True)
+        return outcomes
 
     def _encode(self, ids: Sequence[str | int], scored: Scored) -> list[Outcome]:
         if not scored.refused:

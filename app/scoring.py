@@ -60,9 +60,13 @@ class Scorer:
         loop = asyncio.get_running_loop()
         began = loop.time()
         try:
-            return await loop.run_in_executor(self._executor, self._predictor.predict, columns)
+            ranking = await loop.run_in_executor(self._executor, self._predictor.predict, columns)
         finally:
             self._on_call(loop.time() - began)
+        if len(ranking.scores) != _height(columns):
+            # Whoever split such an answer would give records the scores of others.
+            raise ModelFailed(f"the model was given {_height(columns)} rows and answered for {len(ranking.scores)}")
+        return ranking
 
     async def _one_by_one(self, columns: Columns, error: RowsRefused) -> Scored:
         rows = _height(columns)

@@ -11,7 +11,7 @@ import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from aiokafka.errors import KafkaError
 
@@ -29,6 +29,8 @@ from models.errors import ModelError
 from models.predictor import Predictor
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 # A broker that has not answered for this long makes the worker unready.
 SILENT_SECONDS = 10.0
@@ -60,7 +62,7 @@ class Worker:
         self._settings = settings
         self._metrics = Metrics()
         self._began = time.monotonic()
-        self._step = "starting"
+        self._waiting_for = {"start": "starting"}
         self._predictor: Predictor | None = None
         self._app: ChunkApp | None = None
         self._pipeline: Pipeline | None = None
@@ -118,7 +120,13 @@ class Worker:
     async def _start(self) -> None:
         port = await self._web.start(self._settings.http.host, self._settings.http.port)
         logger.info("listening", extra={"host": self._settings.http.host, "port": port})
-        _, predictor = await asyncio.gather(self._find_topics(), self._load_model())
+        topics = asyncio.create_task(self._find_topics())
+        try:
+            predictor = await self._load_model()
+            await topics
+        finally:
+            topics.cancel()
+            await asyncio.wait([topics])
         self._pipeline = make_pipeline(
             self._settings,
             predictor,
@@ -129,12 +137,12 @@ class Worker:
         )
         _spare_the_collector()
         await self._join_group(self._pipeline)
-        self._step = ""
+        del self._waiting_for["start"]
         seconds = round(time.monotonic() - self._began, 2)
         logger.info("ready", extra={"group": self._settings.kafka.consumer_group, "seconds": seconds})
 
     async def _load_model(self) -> Predictor:
-        self._step = "loading the model"
+        self._waiting_for["model"] = "loading the model"
         loop = asyncio.get_running_loop()
         try:
             predictor = await loop.run_in_executor(self._executor, load_predictor, self._settings)
@@ -147,31 +155,33 @@ class Worker:
             extra={"model": predictor.name, "version": predictor.version, "device": predictor.device},
         )
         self._predictor = predictor
+        del self._waiting_for["model"]
         return predictor
 
     async def _find_topics(self) -> None:
-        await _until_it_works(self._publisher.start, "no broker answers yet; trying again")
+        self._waiting_for["broker"] = "waiting for a broker to answer"
         kafka = self._settings.kafka
         topics = [kafka.input_topic, kafka.output_topic, kafka.dead_letter_topic]
         named: list[str] = []
-        while missing := await self._publisher.missing(topics):
+        await _until_it_works(self._publisher.start)
+        while missing := await _until_it_works(lambda: self._publisher.missing(topics)):
             if missing != named:
                 logger.warning("waiting for topics that do not exist", extra={"missing": missing})
                 named = missing
-            self._step = f"waiting for topics that do not exist: {', '.join(missing)}"
+            self._waiting_for["broker"] = f"waiting for topics that do not exist: {', '.join(missing)}"
             await asyncio.sleep(TOPIC_POLL_SECONDS)
-        await self._publisher.watch(topics)
-        self._step = "loading the model"
+        await _until_it_works(lambda: self._publisher.watch(topics))
+        del self._waiting_for["broker"]
 
     async def _join_group(self, pipeline: Pipeline) -> None:
-        self._step = "joining the consumer group"
+        self._waiting_for["start"] = "joining the consumer group"
         app = make_app(self._settings.kafka, self._settings.batch, pipeline)
         add_agent(app, self._settings.kafka.input_topic, pipeline.accept, self._fail)
         self._metrics.in_flight(lambda: app.in_flight.records)
         self._app = app
         self._watches.append(asyncio.create_task(self._watch_app(app)))
         await app.start()
-        self._lag = LagWatch(app.chunk_consumer, self._metrics)
+        self._lag = LagWatch(app.chunk_consumer, self._settings.kafka.input_topic, self._metrics)
         self._watches.append(asyncio.create_task(self._lag.run()))
 
     async def _watch_app(self, app: ChunkApp) -> None:
@@ -180,14 +190,18 @@ class Worker:
 
     async def _stop(self) -> int:
         """Finish, confirm, commit, leave the group; returns the exit status."""
-        self._step = "stopping"
+        self._waiting_for = {"stop": "stopping"}
         seconds = self._settings.service.shutdown_timeout_seconds
         leave = asyncio.create_task(self._leave())
         if not (await asyncio.wait([leave], timeout=seconds))[0]:
             # Not cancelled and waited for: whatever hangs might not let itself be cancelled either.
             logger.error("could not stop in time; what is unconfirmed stays uncommitted", extra={"seconds": seconds})
             _end_now(1)
-        clean = leave.result()
+        clean = False
+        try:
+            clean = leave.result()
+        except Exception as error:
+            self._fail(error)
         await self._web.stop()
         self._executor.shutdown(wait=False, cancel_futures=True)
         status = 0 if clean and self._failure is None else 1
@@ -200,8 +214,7 @@ class Worker:
         clean = True
         if self._app is not None and self._pipeline is not None:
             self._pipeline.drain_seconds = max(0.0, self._settings.service.shutdown_timeout_seconds - LEAVING_SECONDS)
-            await self._app.chunk_consumer.drain()
-            clean = self._pipeline.finished
+            clean = await self._app.chunk_consumer.drain() and self._pipeline.finished
             await self._app.stop()
         await self._publisher.stop()
         return clean
@@ -210,15 +223,15 @@ class Worker:
 
     def unready(self) -> str | None:
         """Why no records can be worked on now; None when they can."""
-        if self._step:
-            return self._step
+        if self._waiting_for:
+            return "; ".join(self._waiting_for.values())
         if self._failure is not None:
             return f"failed: {self._failure}"
         if self._app is None or self._lag is None or not self._app.chunk_consumer.joined:
             return "the consumer group is being rebalanced"
         if self._lag.silent_seconds > SILENT_SECONDS:
             return f"the broker has not answered for {self._lag.silent_seconds:.0f} s"
-        return None
+        return self._publisher.trouble
 
     def unhealthy(self) -> str | None:
         """Why only a restart would help; None when it would not."""
@@ -259,13 +272,12 @@ def _spare_the_collector() -> None:
     gc.set_threshold(100_000, 20, 100)
 
 
-async def _until_it_works(attempt: Callable[[], Awaitable[None]], message: str) -> None:
+async def _until_it_works(attempt: Callable[[], Awaitable[T]]) -> T:
     backoff = 0.2
     while True:
         try:
-            await attempt()
-            return
+            return await attempt()
         except (KafkaError, OSError) as error:
-            logger.warning(message, extra={"error": str(error), "backoff_seconds": backoff})
+            logger.warning("no broker answers; trying again", extra={"error": str(error), "backoff_seconds": backoff})
         await asyncio.sleep(backoff)
         backoff = min(backoff * 2, 5.0)

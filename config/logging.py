@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal, TextIO
 
+REPEATS_SECONDS = 10.0
+
 NOISY = ("faust", "mode", "aiokafka", "kafka", "asyncio", "aiohttp.access")
 """Loggers of libraries that tell more than the steps of our own life; below WARNING they speak only at DEBUG."""
 
@@ -23,6 +25,7 @@ _PLAIN = re.compile(r"[^\s\"'=\\\x00-\x1f\x7f-\x9f]+")
 def configure_logging(level: str = "INFO", format: Literal["console", "json"] = "console") -> None:  # noqa: A002 the variable's own word
     """Send everything from *level* on to standard error, Python's warnings too; replaces what was configured before."""
     handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(Repeats(NOISY, REPEATS_SECONDS))
     handler.setFormatter(JsonFormatter() if format == "json" else ConsoleFormatter(colour=_wants_colour(sys.stderr)))
     logging.basicConfig(level=level, handlers=[handler], force=True)
     logging.captureWarnings(True)
@@ -31,6 +34,33 @@ def configure_logging(level: str = "INFO", format: Literal["console", "json"] = 
         logging.getLogger(name).setLevel(quiet)
     # Warns whenever a commit takes longer than the commit interval, which is nothing to act on.
     logging.getLogger("mode.timers").setLevel(logging.ERROR)
+
+
+class Repeats(logging.Filter):
+    """Lets a library say the same thing only so often: in an outage aiokafka writes a hundred lines a second.
+
+    Args:
+        loggers: whose lines; those of other loggers always pass.
+        seconds: how long a line with the same template, of the same logger, is not written again.
+    """
+
+    def __init__(self, loggers: tuple[str, ...], seconds: float) -> None:
+        super().__init__()
+        self._loggers = loggers
+        self._seconds = seconds
+        self._written: dict[tuple[str, str], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether *record* is to be written."""
+        if record.levelno < logging.WARNING or not record.name.startswith(self._loggers):
+            return True
+        what = (record.name, str(record.msg))
+        if record.created - self._written.get(what, 0.0) < self._seconds:
+            return False
+        if len(self._written) > 1000:
+            self._written.clear()  # messages that were put together before they were logged
+        self._written[what] = record.created
+        return True
 
 
 def fields(record: logging.LogRecord) -> dict[str, Any]:

@@ -40,6 +40,7 @@ class ChunkThread(AIOKafkaConsumerThread):
         consumer = self._ensure_consumer()
         fetcher, subscriptions = consumer._fetcher, consumer._subscription
         deadline = self.thread_loop.time() + timeout_seconds
+        _resume(subscriptions)
         with subscriptions.fetch_context():
             while True:
                 if consumer._closed or fetcher._closed:
@@ -50,7 +51,10 @@ class ChunkThread(AIOKafkaConsumerThread):
                     return {}
                 if subscriptions.reassignment_in_progress:
                     await subscriptions.wait_for_assignment()
+                    _resume(subscriptions)
                 elif chunks := self._ready_chunks(fetcher, room, chunk_records):
+                    if sum(len(chunk) for chunk in chunks.values()) < chunk_records // 2:
+                        _pause(subscriptions)
                     return chunks
                 elif not await _woken(fetcher, deadline - self.thread_loop.time()):
                     return {}
@@ -97,6 +101,17 @@ class ChunkThread(AIOKafkaConsumerThread):
         if start == end:
             return None
         return Chunk(records, tp=tp, start=start, end=end, nbytes=size, epoch=self.consumer.epoch)
+
+
+def _pause(subscriptions: Any) -> None:
+    """Fetch nothing ahead: a fetch that is sent now would come back with the very next record, and with no other."""
+    for tp in subscriptions.assigned_partitions():
+        subscriptions.pause(tp)
+
+
+def _resume(subscriptions: Any) -> None:
+    for tp in subscriptions.paused_partitions():
+        subscriptions.resume(tp)
 
 
 def _weight(record: Any) -> int:

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from faust.types import TP
@@ -32,13 +32,13 @@ class Lag:
     """One partition's distance from its end.
 
     Attributes:
-        committed: the offset up to which everything is done; None before the first commit.
+        done: the offset up to which everything is committed; before the first commit, where fetching began.
         end: the offset of the next record to be produced.
         records: how many wait.
         seconds: the age of the oldest that waits, 0 when none does.
     """
 
-    committed: int | None
+    done: int
     end: int
     records: int
     seconds: float
@@ -49,17 +49,21 @@ class LagWatch:
 
     Args:
         consumer: whose partitions to watch.
+        topic: what it consumes.
         observer: who shows the lag.
         clock: seconds since the epoch.
     """
 
-    def __init__(self, consumer: Consumer, observer: LagObserver, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, consumer: Consumer, topic: str, observer: LagObserver, clock: Callable[[], float] = time.time
+    ) -> None:
         self._consumer = consumer
+        self._topic = topic
         self._observer = observer
         self._clock = clock
         self.partitions: dict[TP, Lag] = {}
         self.answered_at = asyncio.get_running_loop().time()
-        self._waiting_since: dict[TP, float] = {}
+        self._since: dict[TP, tuple[int | None, float]] = {}
 
     async def run(self) -> None:
         """Watch until cancelled."""
@@ -73,10 +77,12 @@ class LagWatch:
         return asyncio.get_running_loop().time() - self.answered_at
 
     async def _look(self) -> None:
-        watermarks = dict(self._consumer.watermarks)
-        self._drop_foreign(set(watermarks))
+        ours = set(self._consumer.watermarks)
+        self._drop_foreign(ours)
         try:
-            ends = await asyncio.wait_for(self._consumer.highwaters(*watermarks), ANSWER_SECONDS) if watermarks else {}
+            # Without a partition of our own we ask for another's, to see whether the broker answers.
+            asked = ours or {TP(self._topic, 0)}
+            ends = await asyncio.wait_for(self._consumer.highwaters(*asked), ANSWER_SECONDS)
         except Exception as error:
             # Whatever the reason, the figures of the last answer stay and their age tells; `/readyz` names it.
             logger.debug("the broker does not tell its end offsets", extra={"error": repr(error)})
@@ -89,32 +95,33 @@ class LagWatch:
     def _drop_foreign(self, ours: set[TP]) -> None:
         for tp in set(self.partitions) - ours:
             del self.partitions[tp]
-            self._waiting_since.pop(tp, None)
+            self._since.pop(tp, None)
             self._observer.forget_lag(tp.topic, tp.partition)
 
     def _update(self, tp: TP, end: int) -> None:
-        watermark = self._consumer.watermarks.get(tp)
-        if watermark is None:
+        done = self._consumer.done_up_to(tp)
+        if tp not in self._consumer.watermarks or done is None:
             return
-        committed = self._consumer._committed_offset.get(tp)
-        done = committed if committed is not None else watermark.start
-        records = max(0, end - (done if done is not None else 0))
-        self._show(tp, Lag(committed, end, records, self._age_of_oldest(tp, records, watermark.oldest_timestamp)))
+        records = max(0, end - done)
+        self._show(tp, Lag(done, end, records, self._seconds(tp, done, records)))
 
     def _age(self) -> None:
         for tp, lag in list(self.partitions.items()):
-            watermark = self._consumer.watermarks.get(tp)
-            oldest = watermark.oldest_timestamp if watermark is not None else None
-            self._show(tp, Lag(lag.committed, lag.end, lag.records, self._age_of_oldest(tp, lag.records, oldest)))
+            self._show(tp, replace(lag, seconds=self._seconds(tp, lag.done, lag.records)))
 
-    def _age_of_oldest(self, tp: TP, records: int, timestamp_ms: int | None) -> float:
+    def _seconds(self, tp: TP, done: int, records: int) -> float:
+        """The age of the record at the offset *done*, which is the oldest that waits."""
         if not records:
-            self._waiting_since.pop(tp, None)
+            self._since.pop(tp, None)
             return 0.0
+        watermark = self._consumer.watermarks.get(tp)
+        timestamp_ms = watermark.oldest_timestamp if watermark is not None else None
         if timestamp_ms is not None:
-            self._waiting_since[tp] = timestamp_ms / 1000
-        # Nothing fetched: the record has waited at least since it was first seen to.
-        return max(0.0, self._clock() - self._waiting_since.setdefault(tp, self._clock()))
+            self._since[tp] = (done, timestamp_ms / 1000)
+        elif self._since.get(tp, (None, 0.0))[0] != done:
+            # Not fetched yet, so its timestamp is unknown; it has waited at least since it was first seen to.
+            self._since[tp] = (done, self._clock())
+        return max(0.0, self._clock() - self._since[tp][1])
 
     def _show(self, tp: TP, lag: Lag) -> None:
         self.partitions[tp] = lag

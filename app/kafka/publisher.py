@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -24,6 +25,8 @@ BATCH_BYTES = 1_000_000
 # The client must not refuse what the input topic could carry: only the broker knows the output topic's limit.
 REQUEST_BYTES = 1 << 30
 LONGEST_BACKOFF_SECONDS = 5.0
+# A batch that is not confirmed within this makes the worker unready.
+SLOW_SECONDS = 3.0
 # Partitions that a topic gains are known within this.
 METADATA_MAX_AGE_MS = 30_000
 
@@ -40,6 +43,8 @@ class Publisher:
         self._bootstrap_servers = list(bootstrap_servers)
         self._request_timeout_ms = request_timeout_ms
         self._started: AIOKafkaProducer | None = None
+        self._counts: dict[str, int] = {}
+        self._waiting: dict[TopicPartition, float] = {}
 
     async def start(self) -> None:
         """Connect.
@@ -84,11 +89,22 @@ class Publisher:
     async def watch(self, topics: Sequence[str]) -> None:
         """Learn the partitions of *topics*, and keep knowing them."""
         for topic in topics:
-            await self._producer.partitions_for(topic)
+            self._counts[topic] = len(await self._producer.partitions_for(topic))
 
     def partition_count(self, topic: str) -> int:
-        """How many partitions *topic*, which is watched, has by the latest metadata."""
-        return len(self._producer.client.cluster.partitions_for_topic(topic) or ())
+        """How many partitions *topic*, which is watched, has, or had when it was last seen."""
+        if partitions := self._producer.client.cluster.partitions_for_topic(topic):
+            self._counts[topic] = len(partitions)
+        return self._counts[topic]
+
+    @property
+    def trouble(self) -> str | None:
+        """What the broker does not confirm at the moment; None when it confirms within seconds."""
+        now = time.monotonic()
+        for tp, since in self._waiting.items():
+            if now - since > SLOW_SECONDS:
+                return f"{tp.topic}[{tp.partition}]: the broker has not confirmed a batch for {now - since:.0f} s"
+        return None
 
     async def publish(self, topic: str, partition: int, records: Sequence[Outgoing]) -> list[int]:
         """Publish *records* in order; returns the places of those that the broker refused as too large by themselves.
@@ -99,39 +115,48 @@ class Publisher:
             PublishFailed: the broker refuses for a reason that trying again will not mend.
         """
         tp = TopicPartition(topic, partition)
+        # One timestamp for all: filled again, a batch must take exactly the records that it took before.
+        timestamp_ms = int(time.time() * 1000)
         refused: list[int] = []
         start = 0
         while start < len(records):
-            batch = self._fill(records[start:])
+            batch = self._fill(records[start:], timestamp_ms)
             stop = start + batch.record_count()
-            refused += [start + place for place in await self._deliver(tp, records[start:stop], batch)]
+            refused += [start + place for place in await self._deliver(tp, records[start:stop], batch, timestamp_ms)]
             start = stop
         return refused
 
-    def _fill(self, records: Sequence[Outgoing]) -> Any:
+    def _fill(self, records: Sequence[Outgoing], timestamp_ms: int) -> Any:
         """A batch of the first of *records*: as many as fit, at least one."""
         batch = self._producer.create_batch()
         append = batch.append
         for key, value, headers in records:
-            if append(key=key, value=value, timestamp=None, headers=headers) is None:
+            if append(key=key, value=value, timestamp=timestamp_ms, headers=headers) is None:
                 break
         batch.close()
         return batch
 
-    async def _deliver(self, tp: TopicPartition, records: Sequence[Outgoing], batch: Any) -> list[int]:
+    async def _deliver(
+        self, tp: TopicPartition, records: Sequence[Outgoing], batch: Any, timestamp_ms: int
+    ) -> list[int]:
         """Send *batch*, which holds *records*; when it is too large, in halves until the culprits are alone."""
+        self._waiting[tp] = time.monotonic()
         try:
-            await self._confirm(tp, records, batch)
+            await self._confirm(tp, records, batch, timestamp_ms)
         except (MessageSizeTooLargeError, RecordListTooLargeError):
             if len(records) == 1:
                 return [0]
             middle = len(records) // 2
-            left = await self._deliver(tp, records[:middle], self._fill(records[:middle]))
-            right = await self._deliver(tp, records[middle:], self._fill(records[middle:]))
-            return left + [middle + place for place in right]
+            refused: list[int] = []
+            for first, half in ((0, records[:middle]), (middle, records[middle:])):
+                places = await self._deliver(tp, half, self._fill(half, timestamp_ms), timestamp_ms)
+                refused += [first + place for place in places]
+            return refused
+        finally:
+            self._waiting.pop(tp, None)
         return []
 
-    async def _confirm(self, tp: TopicPartition, records: Sequence[Outgoing], batch: Any) -> None:
+    async def _confirm(self, tp: TopicPartition, records: Sequence[Outgoing], batch: Any, timestamp_ms: int) -> None:
         backoff = 0.1
         while True:
             try:
@@ -146,7 +171,7 @@ class Publisher:
                 _warn(tp, error, backoff)
             await asyncio.sleep(backoff)
             backoff = min(backoff * 2, LONGEST_BACKOFF_SECONDS)
-            batch = self._fill(records)
+            batch = self._fill(records, timestamp_ms)
 
 
 def _warn(tp: TopicPartition, error: KafkaError, backoff_seconds: float) -> None:

@@ -33,11 +33,8 @@ class Watermark:
 
     @property
     def oldest_timestamp(self) -> int | None:
-        """Kafka timestamp, in milliseconds, of the oldest record that is not acknowledged; None when all are."""
-        for chunk in self._chunks:
-            if not chunk.acknowledged:
-                return int(chunk[0].timestamp)
-        return None
+        """Kafka timestamp, in milliseconds, of the oldest record fetched and not committed; None without any."""
+        return next((int(chunk[0].timestamp) for chunk in self._chunks if chunk), None)
 
     def fetched(self, chunk: Chunk) -> None:
         """Take note of a chunk.

@@ -51,6 +51,9 @@ class Receiver:
         self.assigned = tps
         self.events.append("assigned")
 
+    def rebalanced(self) -> None:
+        self.events.append("rebalanced")
+
     async def partitions_revoked(self) -> None:
         self.events.append("revoked")
         if self.acknowledge_on_revoke:
