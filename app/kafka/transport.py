@@ -29,6 +29,8 @@ SCHEME = "chunks"
 
 # Longest that fetching waits for a few records to be done with; more than they take, unless something is wrong.
 PATIENCE_SECONDS = 0.005
+# Enough for every stage to have work while the next is fetched.
+CHUNKS_IN_THE_WORKS = 8
 
 # mode would log every service's comings and goings under the name of the module that it is defined in, as ours.
 _faust_logger = logging.getLogger("faust.chunks")
@@ -98,7 +100,7 @@ class Consumer(driver.Consumer):
         self.joined = False
         self.watermarks: dict[TP, Watermark] = {}
         self._in_the_works = 0
-        self._idle = asyncio.Event()
+        self._progress = asyncio.Event()
 
     def _new_consumer_thread(self) -> ChunkThread:
         return ChunkThread(self, loop=self.loop, beacon=self.beacon)
@@ -137,26 +139,38 @@ class Consumer(driver.Consumer):
         room = await self.app.in_flight.wait_for_room(timeout)
         if room is None:
             return {}
-        await self._finish_a_few()
+        if not await self._pace(timeout):
+            return {}
         chunks = await self._thread.take_chunks(room, self.app.chunk_records, timeout)
         return {tp: chunk for tp, chunk in chunks.items() if self._register(tp, chunk)}
 
-    async def _finish_a_few(self) -> None:
-        """While a few records are in the works, let them be done with before more are fetched.
+    async def _pace(self, timeout_seconds: float) -> bool:
+        """Hold back fetching while a few records are in the works, or more than keep everybody busy.
 
-        What arrives meanwhile then comes in one fetch, goes through the model together and is published together: under
-        a stream of single records that costs a fraction, here and at the broker, so that they do not queue up. It is
-        what TCP does with small segments. A batch's worth in the works is not waited for.
+        A few are let be done with: what arrives meanwhile comes in one fetch, goes through the model together and is
+        published together, which under a stream of single records costs a fraction, here and at the broker, so that
+        they do not queue up. TCP does the same with small segments. And more than a few chunks per stage only take
+        memory. Returns False when there are still too many after *timeout_seconds*.
         """
-        if 0 < self._in_the_works < self.app.chunk_records // 2:
-            self._idle.clear()
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._idle.wait(), PATIENCE_SECONDS)
+        few, many = self.app.chunk_records // 2, CHUNKS_IN_THE_WORKS * self.app.chunk_records
+        if 0 < self._in_the_works < few:
+            await self._until(lambda: not self._in_the_works, PATIENCE_SECONDS)
+        elif self._in_the_works >= many:
+            return await self._until(lambda: self._in_the_works < many, timeout_seconds)
+        return True
+
+    async def _until(self, condition: Callable[[], bool], seconds: float) -> bool:
+        """Wait for *condition*, which only progress can bring about, at most *seconds*; False when it does not hold."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while not condition():
+                    self._progress.clear()
+                    await self._progress.wait()
+        return condition()
 
     def _done_with(self, records: int) -> None:
         self._in_the_works -= records
-        if not self._in_the_works:
-            self._idle.set()
+        self._progress.set()
 
     def _register(self, tp: TP, chunk: Chunk) -> bool:
         # Taken under an assignment that is over: whoever has the partition now reads these records again.

@@ -1,0 +1,1 @@
+"""StreamRank beside its alternatives, on one Kafka, in one run."""

@@ -1,0 +1,165 @@
+"""The programs that are compared, and how each is started, frozen and stopped."""
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from app.child import Child
+from app.ports import LOOPBACK, free_ports
+from benchmarks import model, processes
+from benchmarks.cluster import Cluster, Topics
+from benchmarks.errors import BenchmarkFailed
+from benchmarks.folders import ROOT
+from benchmarks.peers.settings import TUNING_VARIABLE, Tuning
+
+_STOP_S = 30
+
+
+class Contender(StrEnum):
+    """Who takes part."""
+
+    SERVICE = "service"
+    CONFLUENT = "confluent"
+    TEXTBOOK = "textbook"
+    ECHO = "echo"
+
+    @property
+    def full_name(self) -> str:
+        """As the report calls it."""
+        return _TITLES[self]
+
+    @property
+    def module(self) -> str:
+        """What `python -m` runs."""
+        return _MODULES[self]
+
+    @property
+    def ranks(self) -> bool:
+        """Whether it runs the model."""
+        return self is not Contender.ECHO
+
+
+_TITLES = {
+    Contender.SERVICE: "StreamRank",
+    Contender.CONFLUENT: "confluent-kafka loop",
+    Contender.TEXTBOOK: "textbook Faust agent",
+    Contender.ECHO: "echo loop, no model",
+}
+_MODULES = {
+    Contender.SERVICE: "app",
+    Contender.CONFLUENT: "benchmarks.peers.confluent_loop",
+    Contender.TEXTBOOK: "benchmarks.peers.textbook_faust",
+    Contender.ECHO: "benchmarks.peers.echo_loop",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What every contender of a benchmark is started with.
+
+    Attributes:
+        cluster: the shared broker.
+        model_path: the shared SavedModel.
+        folder: for logs and working directories.
+    """
+
+    cluster: Cluster
+    model_path: Path
+    folder: Path
+
+    @contextmanager
+    def run(self, contender: Contender, topics: Topics, tuning: Tuning) -> Iterator["Running"]:
+        """Start *contender*; it is asked to stop at the end, and killed when the measurement failed.
+
+        Raises:
+            BenchmarkFailed: it did not stop with status 0.
+        """
+        (port,) = free_ports(1)
+        folder = self.folder / f"{topics.name}-{contender}"
+        folder.mkdir()
+        running = Running(contender, self._start(contender, folder, self._environment(topics, tuning, port)), port)
+        try:
+            yield running
+            running.stop()
+        finally:
+            running.child.kill()
+
+    def _start(self, contender: Contender, folder: Path, environment: dict[str, str]) -> Child:
+        command = [sys.executable, "-m", contender.module]
+        return Child(command, log=folder / "output.log", folder=folder, environment=environment)
+
+    def _environment(self, topics: Topics, tuning: Tuning, port: int) -> dict[str, str]:
+        """The caller's environment, so that a setting can be tried out, and what makes the contenders comparable."""
+        return {
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "TF_CPP_MIN_LOG_LEVEL": "3",
+            "KAFKA_BOOTSTRAP_SERVERS": self.cluster.bootstrap_servers,
+            "INPUT_TOPIC": topics.input,
+            "OUTPUT_TOPIC": topics.output,
+            "DEAD_LETTER_TOPIC": topics.dead_letters,
+            "CONSUMER_GROUP": topics.group,
+            "MODEL_PATH": str(self.model_path),
+            "MODEL_NAME": model.NAME,
+            "RANK_TOP_K": str(model.TOP_K),
+            "HTTP_HOST": LOOPBACK,
+            "HTTP_PORT": str(port),
+            TUNING_VARIABLE: tuning,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A contender's process.
+
+    Attributes:
+        port: where the service answers HTTP; the peers do not.
+    """
+
+    contender: Contender
+    child: Child
+    port: int
+
+    def check(self) -> None:
+        """Notice when it has ended.
+
+        Raises:
+            BenchmarkFailed: it has.
+        """
+        if self.child.exit_status is not None:
+            raise BenchmarkFailed(self.complaint(f"ended with status {self.child.exit_status}"))
+
+    def complaint(self, what: str) -> str:
+        """A message about this contender with the end of its log."""
+        return f"{self.contender.full_name} {what}; the end of its log:\n{self.child.last_lines()}"
+
+    def freeze(self) -> None:
+        """Stop all its threads where they are."""
+        os.kill(self.child.pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        os.kill(self.child.pid, signal.SIGCONT)
+
+    def stop(self) -> None:
+        """Ask it to end in order.
+
+        Raises:
+            BenchmarkFailed: it ended otherwise than with status 0, or not in time.
+        """
+        status = self.child.stop(_STOP_S)
+        if status:
+            raise BenchmarkFailed(self.complaint(f"stopped with status {status}"))
+
+    def cpu_seconds(self) -> float:
+        """Processor time of all its threads so far."""
+        return processes.cpu_seconds(self.child.pid)
+
+    def peak_rss_mib(self) -> float:
+        """The most memory it has held resident."""
+        return processes.peak_rss_mib(self.child.pid)

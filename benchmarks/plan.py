@@ -1,0 +1,74 @@
+"""What a run of the benchmark measures, how often and how long."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from benchmarks.contenders import Contender
+from benchmarks.latency import Pace
+
+
+class Part(StrEnum):
+    """What can be measured by itself."""
+
+    THROUGHPUT = "throughput"
+    LATENCY = "latency"
+    MEMORY = "memory"
+    START = "start"
+
+
+THROUGHPUT_CONTENDERS = (Contender.SERVICE, Contender.CONFLUENT, Contender.TEXTBOOK, Contender.ECHO)
+LATENCY_CONTENDERS = (Contender.SERVICE, Contender.CONFLUENT, Contender.ECHO)
+
+
+_PACE = Pace(rate=1000, warm_up_s=5, seconds=20)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The sizes of everything.
+
+    Attributes:
+        runs: rounds of throughput and latency; each contender runs once per round.
+        records: backlog of the fast contenders.
+        textbook_records: backlog of the textbook agent, which is slower by an order of magnitude.
+        pace: how records arrive for latency.
+        memory_records: the small and the large backlog of the memory part.
+        starts: how often the start is measured.
+    """
+
+    parts: tuple[Part, ...] = tuple(Part)
+    quick: bool = False
+    runs: int = 5
+    records: int = 200_000
+    textbook_records: int = 20_000
+    pace: Pace = _PACE
+    memory_records: tuple[int, int] = (20_000, 1_000_000)
+    starts: int = 5
+
+    @property
+    def suffix(self) -> str:
+        """Marks the file of a run that is not a full one."""
+        picked = "".join(f"-{part}" for part in self.parts) if self.parts != tuple(Part) else ""
+        return ("-quick" if self.quick else "") + picked
+
+    def backlog(self, contender: Contender) -> int:
+        """The records that *contender* works off."""
+        return self.textbook_records if contender is Contender.TEXTBOOK else self.records
+
+
+QUICK = Plan(
+    quick=True,
+    runs=1,
+    records=50_000,
+    textbook_records=5_000,
+    pace=Pace(rate=1000, warm_up_s=2, seconds=5),
+    memory_records=(20_000, 200_000),
+    starts=1,
+)
+"""A smoke run of about two minutes: its figures show that everything works, not how well."""
+
+
+def order(contenders: tuple[Contender, ...], turn: int) -> tuple[Contender, ...]:
+    """Return who runs when in round *turn*: rotated, so that nobody always comes first or follows the same one."""
+    first = turn % len(contenders)
+    return contenders[first:] + contenders[:first]

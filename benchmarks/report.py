@@ -1,0 +1,136 @@
+"""The report of a run: aligned tables for people, one JSON file for programs."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from benchmarks.contenders import Contender
+from benchmarks.percentiles import Spread
+from benchmarks.plan import Plan
+from benchmarks.results import Results
+from benchmarks.targets import Verdict
+
+_GAP = "  "
+
+
+def text(plan: Plan, results: Results, found: Sequence[Verdict]) -> str:
+    """Return all tables; figures are medians with the lowest and the highest in parentheses."""
+    parts = [_throughput(plan, results), _latency(plan, results), _memory(results), _start(results), _targets(found)]
+    return "\n\n".join(filter(None, parts))
+
+
+def footer(machine: dict[str, Any], path: Path) -> str:
+    """Return the lines below the tables: what the figures were measured on, and where the raw ones are."""
+    before, after = machine["load_average_before"][0], machine["load_average_after"][0]
+    where = f"{machine['cores']} cores of {machine['cpu']}, {machine['memory_gib']:g} GiB, Python {machine['python']}"
+    return f"{where}; load average {before:g} before, {after:g} after\nraw figures: {path}"
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return an aligned table: the first column to the left, the others to the right."""
+    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
+    lines = []
+    for first, *others in [head, *rows]:
+        cells = [first.ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True))]
+        lines.append(_GAP.join(cells).rstrip())
+    return "\n".join(lines)
+
+
+def spread(values: Sequence[float], digits: int) -> str:
+    """Return the median of *values*, and how far they lie apart when there are several."""
+    return _spread(Spread.of(values), digits, several=len(values) > 1)
+
+
+def write_json(
+    path: Path,
+    *,
+    began: datetime,
+    machine: dict[str, Any],
+    plan: Plan,
+    results: Results,
+    found: Sequence[Verdict],
+) -> None:
+    """Write every raw figure, the ratios and what they were measured on."""
+    everything = {
+        "began": began.isoformat(timespec="seconds"),
+        "machine": machine,
+        "plan": asdict(plan),
+        "targets": [{**asdict(each), "met": each.met} for each in found],
+        "results": asdict(results),
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(everything, indent=1) + "\n")
+
+
+def _throughput(plan: Plan, results: Results) -> str:
+    if not results.throughput:
+        return ""
+    rows = [
+        [
+            contender.full_name,
+            f"{plan.backlog(contender):,}",
+            spread([each.records_per_second for each in runs], 0),
+            spread([each.cpu_microseconds_per_record for each in runs], 1),
+            spread([each.peak_rss_mib for each in runs], 0),
+        ]
+        for contender, runs in results.throughput.items()
+    ]
+    return table(["throughput", "backlog", "records/s", "CPU us/record", "peak MiB"], rows)
+
+
+def _latency(plan: Plan, results: Results) -> str:
+    if not results.latency:
+        return ""
+    columns: list[tuple[str, Callable[[Any], float]]] = [
+        ("p50 ms", lambda each: each.p50_ms),
+        ("p99 ms", lambda each: each.p99_ms),
+        ("highest ms", lambda each: each.highest_ms),
+        ("CPU us/record", lambda each: each.cpu_microseconds_per_record),
+        ("generator late p99 ms", lambda each: each.generator_lateness_p99_ms),
+    ]
+    rows = [
+        [contender.full_name, *(spread([value(each) for each in runs], 1) for _, value in columns)]
+        for contender, runs in results.latency.items()
+    ]
+    head = f"latency at {plan.pace.rate:,} records/s"
+    return table([head, *(name for name, _ in columns)], rows)
+
+
+def _memory(results: Results) -> str:
+    rows = [[f"{each.waiting_records:,} waiting records", f"{each.peak_rss_mib:,.0f}"] for each in results.memory]
+    return table([f"memory of {Contender.SERVICE.full_name}", "peak MiB"], rows) if rows else ""
+
+
+def _start(results: Results) -> str:
+    if not results.start:
+        return ""
+    columns: list[tuple[str, Callable[[Any], float]]] = [
+        ("exec to ready", lambda each: each.ready),
+        ("a bare Python", lambda each: each.python),
+        ("import tensorflow, no Keras", lambda each: each.import_tensorflow),
+        ("import faust", lambda each: each.import_faust),
+        ("load the SavedModel", lambda each: each.load_model),
+        ("the project's own part", lambda each: each.own),
+        ("(import tensorflow as it is)", lambda each: each.import_tensorflow_and_keras),
+    ]
+    rows = [[name, spread([value(each) for each in results.start], 2)] for name, value in columns]
+    return table([f"start of {Contender.SERVICE.full_name}", "seconds"], rows)
+
+
+def _targets(found: Sequence[Verdict]) -> str:
+    rows = []
+    for each in found:
+        limit = f"{'at least' if each.at_least else 'at most'} {each.limit:g} {each.unit}"
+        several = each.measured.lowest != each.measured.highest
+        measured = f"{_spread(each.measured, 2, several=several)} {each.unit}"
+        rows.append([each.what, measured, limit, "met" if each.met else "MISSED"])
+    return table(["target", "median (lowest-highest)", "wanted", ""], rows) if rows else ""
+
+
+def _spread(value: Spread, digits: int, *, several: bool) -> str:
+    if not several:
+        return f"{value.median:,.{digits}f}"
+    return f"{value.median:,.{digits}f} ({value.lowest:,.{digits}f}-{value.highest:,.{digits}f})"

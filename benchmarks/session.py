@@ -1,0 +1,103 @@
+"""One run of the benchmark from the broker's start to the last figure."""
+
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+
+from benchmarks import latency, memory, model, startup, throughput
+from benchmarks.cluster import apache_kafka
+from benchmarks.contenders import Contender, Stage
+from benchmarks.plan import LATENCY_CONTENDERS, THROUGHPUT_CONTENDERS, Part, Plan, order
+from benchmarks.progress import Progress
+from benchmarks.results import Results
+
+_WARM_UP_RECORDS = 50_000
+
+
+class Session:
+    """Measures what a plan asks for, on a broker and with a model of its own.
+
+    Args:
+        progress: is told every step.
+    """
+
+    def __init__(self, plan: Plan, progress: Progress) -> None:
+        self._plan = plan
+        self._progress = progress
+        self._results = Results()
+
+    def run(self) -> Results:
+        """Return all figures.
+
+        Raises:
+            KafkaUnavailable: this machine cannot run Apache Kafka.
+            BenchmarkFailed: a contender did not do its work.
+        """
+        with ExitStack() as stack:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="streamrank-bench-")))
+            self._prepare(stack, folder)
+            for turn in range(self._plan.runs):
+                self._round(turn)
+            if Part.MEMORY in self._plan.parts:
+                self._measure_memory()
+            if Part.START in self._plan.parts:
+                self._measure_start()
+        return self._results
+
+    def _prepare(self, stack: ExitStack, folder: Path) -> None:
+        self._progress.begin("a broker and a model")
+        cluster = stack.enter_context(apache_kafka(folder / "broker"))
+        path, self._answers = model.prepare(folder)
+        self._stage = Stage(cluster, path, folder)
+        # A cold JVM would make whoever comes first look slow.
+        throughput.measure(self._stage, Contender.ECHO, _WARM_UP_RECORDS, self._answers)
+        self._progress.finish("ready, the broker warmed up")
+
+    def _round(self, turn: int) -> None:
+        name = f"round {turn + 1} of {self._plan.runs}"
+        if Part.THROUGHPUT in self._plan.parts:
+            for contender in order(THROUGHPUT_CONTENDERS, turn):
+                self._measure_throughput(contender, name)
+        if Part.LATENCY in self._plan.parts:
+            for contender in order(LATENCY_CONTENDERS, turn):
+                self._measure_latency(contender, name)
+
+    def _measure_throughput(self, contender: Contender, name: str) -> None:
+        records = self._plan.backlog(contender)
+        self._progress.begin(f"{name}, throughput, {contender.full_name}")
+        got = throughput.measure(self._stage, contender, records, self._answers)
+        self._results.throughput.setdefault(contender, []).append(got)
+        self._progress.finish(
+            f"{got.records_per_second:,.0f} records/s, {got.cpu_microseconds_per_record:.1f} us of CPU a record"
+        )
+
+    def _measure_latency(self, contender: Contender, name: str) -> None:
+        self._progress.begin(f"{name}, latency, {contender.full_name}")
+        got = latency.measure(self._stage, contender, self._plan.pace)
+        self._results.latency.setdefault(contender, []).append(got)
+        self._progress.finish(f"p50 {got.p50_ms:.2f} ms, p99 {got.p99_ms:.2f} ms")
+
+    def _measure_memory(self) -> None:
+        for records in self._plan.memory_records:
+            self._progress.begin(f"memory, {records:,} waiting records")
+            got = memory.measure(self._stage, records)
+            self._results.memory.append(got)
+            self._progress.finish(f"{got.peak_rss_mib:,.0f} MiB at most")
+
+    def _measure_start(self) -> None:
+        for turn in range(self._plan.starts):
+            self._progress.begin(f"start {turn + 1} of {self._plan.starts}")
+            got = startup.measure(self._stage)
+            self._results.start.append(got)
+            self._progress.finish(f"ready after {got.ready:.2f} s, {got.own:.2f} s of it the project's own")
+
+
+def steps(plan: Plan) -> int:
+    """How many steps a session of *plan* has."""
+    counts = {
+        Part.THROUGHPUT: plan.runs * len(THROUGHPUT_CONTENDERS),
+        Part.LATENCY: plan.runs * len(LATENCY_CONTENDERS),
+        Part.MEMORY: len(plan.memory_records),
+        Part.START: plan.starts,
+    }
+    return 1 + sum(counts[part] for part in plan.parts)

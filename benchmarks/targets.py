@@ -1,0 +1,74 @@
+"""What the figures must show, and whether they do."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import Any
+
+from benchmarks.contenders import Contender
+from benchmarks.percentiles import Spread, ratios
+from benchmarks.results import Results
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One target.
+
+    Attributes:
+        what: what is compared.
+        measured: the ratios of all rounds, or the values.
+        limit: what the median is held against.
+        at_least: whether the median must be at least *limit*; otherwise at most.
+        unit: of all three; `x` for a ratio.
+    """
+
+    what: str
+    measured: Spread
+    limit: float
+    at_least: bool
+    unit: str
+
+    @property
+    def met(self) -> bool:
+        """Whether the median keeps to the limit."""
+        value = self.measured.median
+        return value >= self.limit if self.at_least else value <= self.limit
+
+
+def verdicts(results: Results) -> list[Verdict]:
+    """Return a verdict for every target whose part was measured."""
+    return [*_of_throughput(results), *_of_latency(results), *_of_memory(results), *_of_start(results)]
+
+
+def _of_throughput(results: Results) -> Iterator[Verdict]:
+    if not results.throughput:
+        return
+    rates = _compare(results.throughput, Contender.TEXTBOOK, "records_per_second")
+    yield Verdict("throughput, StreamRank / textbook Faust", rates, 10, True, "x")
+    costs = _compare(results.throughput, Contender.CONFLUENT, "cpu_microseconds_per_record")
+    yield Verdict("CPU per record, StreamRank / confluent-kafka loop", costs, 1.5, False, "x")
+
+
+def _of_latency(results: Results) -> Iterator[Verdict]:
+    if results.latency:
+        tails = _compare(results.latency, Contender.ECHO, "p99_ms")
+        yield Verdict("p99 latency, StreamRank / echo loop", tails, 3, False, "x")
+
+
+def _of_memory(results: Results) -> Iterator[Verdict]:
+    if results.memory:
+        few, many = results.memory
+        growth = Spread.of([many.peak_rss_mib - few.peak_rss_mib])
+        what = f"peak memory, {many.waiting_records:,} less {few.waiting_records:,} waiting records"
+        yield Verdict(what, growth, 64, False, "MiB")
+
+
+def _of_start(results: Results) -> Iterator[Verdict]:
+    if results.start:
+        yield Verdict("start to ready", Spread.of([each.ready for each in results.start]), 10, False, "s")
+
+
+def _compare(figures: Mapping[Contender, Sequence[Any]], other: Contender, name: str) -> Spread:
+    """The service's figure *name* over *other*'s, round by round."""
+    value = attrgetter(name)
+    return ratios([value(each) for each in figures[Contender.SERVICE]], [value(each) for each in figures[other]])

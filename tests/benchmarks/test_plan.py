@@ -1,0 +1,28 @@
+from collections import Counter
+
+from benchmarks.contenders import Contender
+from benchmarks.plan import QUICK, THROUGHPUT_CONTENDERS, Part, Plan, order
+from benchmarks.session import steps
+
+
+def test_in_as_many_rounds_as_contenders_everyone_has_every_place_once() -> None:
+    rounds = [order(THROUGHPUT_CONTENDERS, turn) for turn in range(len(THROUGHPUT_CONTENDERS))]
+    for place in zip(*rounds, strict=True):
+        assert Counter(place) == Counter(THROUGHPUT_CONTENDERS)
+
+
+def test_only_the_textbook_agent_has_the_short_backlog() -> None:
+    plan = Plan(records=1000, textbook_records=100)
+    assert [plan.backlog(each) for each in Contender] == [1000, 1000, 100, 1000]
+
+
+def test_only_a_full_run_bears_no_suffix() -> None:
+    assert Plan().suffix == ""
+    assert QUICK.suffix == "-quick"
+    assert Plan(parts=(Part.LATENCY, Part.START)).suffix == "-latency-start"
+
+
+def test_steps_are_counted_for_the_parts_that_run() -> None:
+    # One for the broker; four and three contenders per round; two backlogs; one start.
+    assert steps(QUICK) == 1 + 4 + 3 + 2 + 1
+    assert steps(Plan(parts=(Part.LATENCY,), runs=2)) == 1 + 2 * 3

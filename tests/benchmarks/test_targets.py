@@ -1,0 +1,82 @@
+import pytest
+
+from benchmarks.contenders import Contender
+from benchmarks.memory import Memory
+from benchmarks.results import Results
+from benchmarks.targets import Verdict, verdicts
+from tests.benchmarks.figures import latency, startup, throughput
+
+
+def _results() -> Results:
+    """Figures that keep to every limit exactly."""
+    return Results(
+        throughput={
+            Contender.SERVICE: [throughput(rate=50_000, cpu=15)],
+            Contender.CONFLUENT: [throughput(rate=90_000, cpu=10)],
+            Contender.TEXTBOOK: [throughput(rate=5_000, cpu=200)],
+            Contender.ECHO: [throughput(rate=200_000, cpu=4)],
+        },
+        latency={
+            Contender.SERVICE: [latency(p99_ms=6)],
+            Contender.CONFLUENT: [latency(p99_ms=3)],
+            Contender.ECHO: [latency(p99_ms=2)],
+        },
+        memory=[Memory(20_000, 600), Memory(1_000_000, 664)],
+        start=[startup(ready=10)],
+    )
+
+
+def _missed(results: Results) -> list[str]:
+    return [each.what for each in verdicts(results) if not each.met]
+
+
+def test_a_target_that_is_just_kept_is_met() -> None:
+    assert len(verdicts(_results())) == 5
+    assert _missed(_results()) == []
+
+
+def test_too_little_throughput_beside_the_textbook_is_a_miss() -> None:
+    results = _results()
+    results.throughput[Contender.SERVICE] = [throughput(rate=49_999, cpu=15)]
+    assert _missed(results) == ["throughput, StreamRank / textbook Faust"]
+
+
+def test_too_much_cpu_beside_the_confluent_loop_is_a_miss() -> None:
+    results = _results()
+    results.throughput[Contender.SERVICE] = [throughput(rate=50_000, cpu=15.1)]
+    assert _missed(results) == ["CPU per record, StreamRank / confluent-kafka loop"]
+
+
+def test_too_long_a_tail_beside_the_echo_is_a_miss() -> None:
+    results = _results()
+    results.latency[Contender.SERVICE] = [latency(p99_ms=6.1)]
+    assert _missed(results) == ["p99 latency, StreamRank / echo loop"]
+
+
+def test_too_much_memory_and_too_slow_a_start_are_misses() -> None:
+    results = _results()
+    results.memory[1] = Memory(1_000_000, 665)
+    results.start = [startup(ready=10.1)]
+    missed = ["peak memory, 1,000,000 less 20,000 waiting records", "start to ready"]
+    assert _missed(results) == missed
+
+
+def test_the_median_of_the_rounds_decides() -> None:
+    results = _results()
+    results.latency = {
+        Contender.SERVICE: [latency(9), latency(100), latency(2)],
+        Contender.ECHO: [latency(4), latency(1), latency(1)],
+    }
+    (verdict,) = [each for each in verdicts(results) if "latency" in each.what]
+    assert (verdict.measured.lowest, verdict.measured.median, verdict.measured.highest) == (2, 2.25, 100)
+    assert verdict.met
+
+
+def test_parts_that_were_not_measured_have_no_verdict() -> None:
+    assert verdicts(Results()) == []
+
+
+@pytest.mark.parametrize("value", [float("nan")])
+def test_what_is_not_a_number_is_never_met(value: float) -> None:
+    found = verdicts(Results(start=[startup(ready=value)]))
+    assert [isinstance(each, Verdict) and each.met for each in found] == [False]
