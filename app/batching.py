@@ -125,6 +125,7 @@ class Batcher(Generic[B, R]):
         self._running: set[asyncio.Task[None]] = set()
         self._outside: deque[_Turn] = deque()
         self._timer: asyncio.TimerHandle | None = None
+        self._dispatching = False
 
     @property
     def rows(self) -> int:
@@ -162,7 +163,7 @@ class Batcher(Generic[B, R]):
         try:
             self._waiting.append(submission)
             self._waiting_rows += rows
-            self._dispatch()
+            self._dispatch_soon()
             return await submission.done
         finally:
             self._withdraw(submission)
@@ -205,7 +206,14 @@ class Batcher(Generic[B, R]):
             self._waiting.remove(submission)
             self._waiting_rows -= submission.rows - submission.taken
 
+    def _dispatch_soon(self) -> None:
+        # Not at once: whoever submits in this same moment shares the batch.
+        if not self._dispatching:
+            self._dispatching = True
+            asyncio.get_running_loop().call_soon(self._dispatch)
+
     def _dispatch(self) -> None:
+        self._dispatching = False
         while self._waiting and len(self._running) < self._max_in_flight:
             delay = self._company_expected_for()
             if delay > 0:

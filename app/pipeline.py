@@ -84,6 +84,7 @@ class Pipeline:
         self.finished = True
         self._revoking = asyncio.Lock()
         self._lanes: dict[TP, Lane] = {}
+        self._fetched: list[tuple[Lane, Chunk, Callable[[], Any]]] = []
 
     # -- partitions come and go
 
@@ -116,6 +117,7 @@ class Pipeline:
         return not unfinished
 
     async def _close_lanes(self) -> None:
+        self._fetched = []
         lanes, self._lanes = self._lanes, {}
         await asyncio.gather(*(lane.close() for lane in lanes.values()))
 
@@ -127,8 +129,16 @@ class Pipeline:
         if lane is None:
             return  # revoked meanwhile: whoever has the partition now reads these records again
         self._observer.consumed(chunk)
-        outcomes = asyncio.get_running_loop().create_task(self._outcomes(chunk))
-        lane.put(Work(chunk, outcomes, acknowledge))
+        self._fetched.append((lane, chunk, acknowledge))
+        if not chunk.more:
+            self._begin()
+
+    def _begin(self) -> None:
+        """Start on all chunks of one fetch in the same moment, so that their rows meet in the batcher."""
+        loop = asyncio.get_running_loop()
+        fetched, self._fetched = self._fetched, []
+        for lane, chunk, acknowledge in fetched:
+            lane.put(Work(chunk, loop.create_task(self._outcomes(chunk)), acknowledge))
 
     async def _outcomes(self, chunk: Chunk) -> list[Outcome]:
         """Decode, predict and encode; one outcome per record, in order."""

@@ -71,7 +71,10 @@ class ChunkScheduler(DefaultSchedulingStrategy):
 
     def iterate(self, records: Mapping[TP, Any]) -> Iterator[tuple[TP, Any]]:
         """Yield the chunks that hold records."""
-        return ((tp, chunk) for tp, chunk in records.items() if chunk)
+        chunks = [(tp, chunk) for tp, chunk in records.items() if chunk]
+        for _, chunk in chunks[:-1]:
+            chunk.more = True
+        return iter(chunks)
 
 
 class ChunkSchema(faust.Schema[Any, Any]):

@@ -60,11 +60,20 @@ async def test_rows_that_arrive_while_a_batch_runs_share_the_next_one():
     runner = Runner()
     batcher = make(runner)
     runner.free.clear()
-    waiting = [asyncio.create_task(submit(batcher, block)) for block in ("a", "bc", "d")]
+    waiting = [asyncio.create_task(submit(batcher, "a"))]
+    await settled()
+    waiting += [asyncio.create_task(submit(batcher, block)) for block in ("bc", "d")]
     await settled()
     runner.free.set()
     assert await asyncio.gather(*waiting) == ["A", "BC", "D"]
     assert runner.batches == [["a"], ["b", "c", "d"]]
+
+
+async def test_rows_submitted_in_the_same_moment_share_a_batch():
+    runner = Runner()
+    batcher = make(runner)
+    assert await asyncio.gather(*(submit(batcher, block) for block in ("a", "b", "cd"))) == ["A", "B", "CD"]
+    assert runner.batches == [["a", "b", "c", "d"]]
 
 
 async def test_a_block_larger_than_a_batch_is_split_and_comes_back_whole():
@@ -122,7 +131,9 @@ async def test_a_failed_batch_fails_its_submitters_and_nobody_else():
     batcher = make(runner)
     runner.fail_on = "c"
     runner.free.clear()
-    tasks = [asyncio.create_task(submit(batcher, block)) for block in ("ab", "cdefgh", "i")]
+    tasks = [asyncio.create_task(submit(batcher, "ab"))]
+    await settled()
+    tasks += [asyncio.create_task(submit(batcher, block)) for block in ("cdefgh", "i")]
     await settled()
     runner.free.set()
     good, bad, later = await asyncio.gather(*tasks, return_exceptions=True)
