@@ -29,8 +29,8 @@ def test_nothing_is_committable_before_the_first_chunk_is_acknowledged():
 
 def test_a_commit_frees_what_lies_below_it_and_no_more():
     first, second = run_of(0, 3), run_of(3, 2)
-    first.acknowledged = True
     watermark = filled(first, second)
+    first.acknowledged = True
     assert (watermark.records, watermark.nbytes) == (5, 10)
     assert watermark.committed(3) == (3, 6)
     assert (len(watermark), watermark.records, watermark.nbytes) == (1, 2, 4)
@@ -50,14 +50,15 @@ def test_a_span_without_records_is_committed_past_once_all_before_it_is_acknowle
     assert watermark.committed(5) == (3, 6)
 
 
-def test_the_oldest_timestamp_is_that_of_the_first_record_that_is_not_acknowledged():
+def test_the_oldest_timestamp_is_that_of_the_first_record_that_is_not_committed():
     first = chunk(record(0, timestamp=TIMESTAMP + 5), record(1, timestamp=TIMESTAMP))
-    second = chunk(record(2, timestamp=TIMESTAMP + 9))
-    watermark = filled(first, second)
-    assert watermark.oldest_timestamp == TIMESTAMP + 5
+    markers, second = chunk(start=2, end=4), chunk(record(4, timestamp=TIMESTAMP + 9))
+    watermark = filled(first, markers, second)
     first.acknowledged = True
+    assert watermark.oldest_timestamp == TIMESTAMP + 5
+    watermark.committed(2)
     assert watermark.oldest_timestamp == TIMESTAMP + 9
-    second.acknowledged = True
+    watermark.committed(5)
     assert watermark.oldest_timestamp is None
 
 

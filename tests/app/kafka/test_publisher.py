@@ -1,0 +1,311 @@
+"""Publishing on real brokers: order, sizes, refusals, outages."""
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaConnectionError, KafkaError, RequestTimedOutError
+from aiokafka.producer.message_accumulator import BatchBuilder
+
+from app.broker import EmbeddedBroker
+from app.errors import PublishFailed
+from app.kafka.publisher import BATCH_BYTES, Publisher
+from app.ports import free_ports
+from app.records import Outgoing
+from tests.app.kafka.harness import consuming
+from tests.broker.apache_kafka import ApacheKafka
+from tests.broker.kafka_jars import KafkaUnavailable
+from tests.broker.records import Record
+from tests.broker.session import Broker
+from tests.broker.topics import TopicClient, Topics, fresh_topics
+
+
+@asynccontextmanager
+async def publishing(bootstrap_servers: str, *topics: str, **options: Any) -> AsyncIterator[Publisher]:
+    publisher = Publisher([bootstrap_servers], **options)
+    await publisher.start()
+    await publisher.watch(topics)
+    try:
+        yield publisher
+    finally:
+        await publisher.stop()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(60):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+def numbered(count: int, size: int = 10) -> list[Outgoing]:
+    return [Outgoing(b"k%d" % number, b"%d" % number + b"." * size, []) for number in range(count)]
+
+
+def same(read: list[Record], published: list[Outgoing]) -> bool:
+    return [(each.key, each.value) for each in read] == [(each.key, each.value) for each in published]
+
+
+@pytest.fixture
+def sizes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The bytes of every batch that is sent."""
+    sent: list[int] = []
+    send_batch = AIOKafkaProducer.send_batch
+
+    async def noting(self: AIOKafkaProducer, batch: Any, topic: str, **where: Any) -> Any:
+        sent.append(batch.size())
+        return await send_batch(self, batch, topic, **where)
+
+    monkeypatch.setattr(AIOKafkaProducer, "send_batch", noting)
+    return sent
+
+
+async def test_records_of_a_partition_keep_their_order_over_many_calls(topics: Topics):
+    wanted = {partition: numbered(30 * (partition + 1)) for partition in range(4)}
+    async with publishing(topics.client.bootstrap_servers, topics.output) as publisher:
+
+        async def in_pieces(partition: int) -> None:
+            for start in range(0, len(wanted[partition]), 7):
+                piece = wanted[partition][start : start + 7]
+                assert await publisher.publish(topics.output, partition, piece) == []
+
+        await asyncio.gather(*(in_pieces(partition) for partition in range(4)))
+    read = await asyncio.to_thread(topics.client.read_all, topics.output)
+    for partition in range(4):
+        assert same([each for each in read if each.partition == partition], wanted[partition])
+
+
+async def test_two_callers_share_a_partition_and_each_keeps_its_own_order(topics: Topics):
+    async with publishing(topics.client.bootstrap_servers, topics.output) as publisher:
+
+        async def many(name: bytes) -> None:
+            for start in range(0, 40, 4):
+                records = [Outgoing(name, b"%d" % number, []) for number in range(start, start + 4)]
+                assert await publisher.publish(topics.output, 0, records) == []
+
+        await asyncio.gather(many(b"a"), many(b"b"), many(b"c"))
+    read = await asyncio.to_thread(topics.client.read_all, topics.output)
+    for name in (b"a", b"b", b"c"):
+        assert [int(each.value) for each in read if each.key == name] == [*range(40)]
+
+
+async def test_keys_values_and_headers_arrive_as_they_are(topics: Topics):
+    records = [
+        Outgoing(b"k", b"v", [("a", b"1"), ("a", None), ("", b""), ("ü", b"\xff")]),
+        Outgoing(None, b"v", []),
+        Outgoing(b"k", None, [("a", None)]),
+        Outgoing(None, None, [("alone", b"1")]),
+        Outgoing(None, None, []),
+        Outgoing(b"", b"", []),
+    ]
+    async with publishing(topics.client.bootstrap_servers, topics.output) as publisher:
+        assert await publisher.publish(topics.output, 2, records) == []
+    read = await asyncio.to_thread(topics.client.read_all, topics.output)
+    assert {each.partition for each in read} == {2}
+    assert [(each.key, each.value, list(each.headers)) for each in read] == [
+        (each.key, each.value, list(each.headers)) for each in records
+    ]
+
+
+async def test_what_is_more_than_a_batch_goes_out_in_several_within_kafkas_default_limit(
+    topics: Topics, sizes: list[int]
+):
+    records = numbered(250, size=12_000)
+    async with publishing(topics.client.bootstrap_servers, topics.output) as publisher:
+        assert await publisher.publish(topics.output, 0, records) == []
+    assert len(sizes) == 4
+    assert max(sizes) <= BATCH_BYTES
+    assert same(await asyncio.to_thread(topics.client.read_all, topics.output), records)
+
+
+async def test_a_record_larger_than_a_batch_goes_out_alone_where_the_topic_takes_it(kafka: Broker, sizes: list[int]):
+    small, large = Outgoing(b"small", b"s", []), Outgoing(b"large", os.urandom(3 * BATCH_BYTES), [])
+    records = [small, large, large, small]
+    with fresh_topics(kafka.bootstrap_servers, config={"max.message.bytes": "10000000"}) as topics:
+        async with publishing(kafka.bootstrap_servers, topics.output) as publisher:
+            assert await publisher.publish(topics.output, 0, records) == []
+        assert [size > BATCH_BYTES for size in sizes] == [False, True, True, False]
+        assert same(await asyncio.to_thread(topics.client.read_all, topics.output), records)
+
+
+@pytest.fixture
+def small_topic(kafka: Broker) -> Any:
+    """A topic of one partition that takes no batch above 1,000 bytes."""
+    with fresh_topics(kafka.bootstrap_servers, partitions=1, config={"max.message.bytes": "1000"}) as topics:
+        yield topics.client, topics.output
+
+
+async def test_the_records_that_are_refused_as_too_large_are_found_and_the_others_arrive_in_order(
+    small_topic: tuple[TopicClient, str],
+):
+    client, topic = small_topic
+    fit: list[Outgoing] = []
+    cases = [(1, {0}), (2, {1}), (9, {0, 4, 8}), (5, set(range(5))), (64, {17}), (33, {15, 16, 32}), (5, set())]
+    async with publishing(client.bootstrap_servers, topic) as publisher:
+        for count, too_large in cases:
+            records = numbered(count)
+            records = [each._replace(value=b"x" * 1000) if n in too_large else each for n, each in enumerate(records)]
+            assert await publisher.publish(topic, 0, records) == sorted(too_large)
+            fit += [each for n, each in enumerate(records) if n not in too_large]
+    assert same(await asyncio.to_thread(client.read_all, topic), fit)
+
+
+async def test_places_are_counted_over_all_batches_of_a_call(
+    small_topic: tuple[TopicClient, str], monkeypatch: pytest.MonkeyPatch, sizes: list[int]
+):
+    monkeypatch.setattr("app.kafka.publisher.BATCH_BYTES", 950)
+    client, topic = small_topic
+    too_large = {3, 4, 17, 39}
+    records = [each._replace(value=b"x" * 1000) if n in too_large else each for n, each in enumerate(numbered(40, 99))]
+    async with publishing(client.bootstrap_servers, topic) as publisher:
+        assert await publisher.publish(topic, 0, records) == sorted(too_large)
+    assert len(sizes) > 8
+
+
+async def test_a_batch_that_is_sent_again_holds_the_same_records(topics: Topics, monkeypatch: pytest.MonkeyPatch):
+    records = numbered(30_000, size=50)
+    send_batch, counts = AIOKafkaProducer.send_batch, []
+
+    async def failing_at_first(self: AIOKafkaProducer, batch: Any, topic: str, **where: Any) -> Any:
+        counts.append(batch.record_count())
+        if len(counts) == 1:
+            monkeypatch.setattr(BatchBuilder, "append", hesitating)
+            raise RequestTimedOutError
+        return await send_batch(self, batch, topic, **where)
+
+    append = BatchBuilder.append
+
+    def hesitating(self: BatchBuilder, **record: Any) -> Any:
+        # Timestamps are written as distances from the first one: from 64 ms on they take a byte more.
+        if self.record_count() == 10:
+            time.sleep(0.1)
+        return append(self, **record)
+
+    monkeypatch.setattr(AIOKafkaProducer, "send_batch", failing_at_first)
+    async with publishing(topics.client.bootstrap_servers, topics.output) as publisher:
+        assert await publisher.publish(topics.output, 0, records) == []
+    assert counts[0] == counts[1] < len(records)
+    assert same(await asyncio.to_thread(topics.client.read_all, topics.output), records)
+
+
+async def test_nothing_to_publish_is_nothing_to_wait_for(topics: Topics, sizes: list[int]):
+    async with publishing(topics.client.bootstrap_servers, topics.output) as publisher:
+        assert await publisher.publish(topics.output, 0, []) == []
+    assert sizes == []
+
+
+@pytest.mark.needs_transactions  # the embedded broker takes such records
+async def test_a_refusal_that_trying_again_cannot_mend_is_an_error_that_keeps_its_cause(kafka: Broker):
+    # Apache Kafka takes no records without a key for a compacted topic.
+    with fresh_topics(kafka.bootstrap_servers, config={"cleanup.policy": "compact"}) as topics:
+        async with publishing(kafka.bootstrap_servers, topics.output) as publisher:
+            with pytest.raises(PublishFailed, match=rf"{topics.output}\[1\]: the broker refused a batch") as failure:
+                await publisher.publish(topics.output, 1, [Outgoing(None, b"v", [])])
+            assert isinstance(failure.value.__cause__, KafkaError)
+            assert await publisher.publish(topics.output, 1, [Outgoing(b"k", b"v", [])]) == []
+
+
+async def test_topics_that_are_missing_are_named_and_not_created(topics: Topics):
+    async with publishing(topics.client.bootstrap_servers) as publisher:
+        asked = [f"{topics.output}-no", topics.output, f"{topics.input}-no"]
+        assert await publisher.missing(asked) == [f"{topics.output}-no", f"{topics.input}-no"]
+    assert not {each for each in topics.client.names() if each.endswith("-no")}
+
+
+async def test_partitions_that_a_watched_topic_gains_are_counted(topics: Topics, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("app.kafka.publisher.METADATA_MAX_AGE_MS", 100)
+    async with publishing(topics.client.bootstrap_servers, topics.output) as publisher:
+        assert publisher.partition_count(topics.output) == 4
+        await asyncio.to_thread(topics.client.grow, topics.output, 6)
+        async with asyncio.timeout(30):
+            while publisher.partition_count(topics.output) != 6:
+                await asyncio.sleep(0.02)
+        assert await publisher.publish(topics.output, 5, numbered(1)) == []
+
+
+async def test_a_topic_that_is_gone_for_a_while_keeps_its_partition_count(
+    topics: Topics, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("app.kafka.publisher.METADATA_MAX_AGE_MS", 100)
+    async with publishing(topics.client.bootstrap_servers, topics.output) as publisher:
+        await asyncio.to_thread(topics.client.delete, topics.output)
+        cluster = publisher._producer.client.cluster
+        await until(lambda: cluster.partitions_for_topic(topics.output) is None)
+        assert publisher.partition_count(topics.output) == 4
+
+
+async def test_before_the_start_and_after_the_end_nothing_can_be_published(topics: Topics):
+    publisher = Publisher([topics.client.bootstrap_servers])
+    with pytest.raises(PublishFailed, match="not started"):
+        await publisher.publish(topics.output, 0, numbered(1))
+    await publisher.start()
+    await publisher.stop()
+    await publisher.stop()
+    with pytest.raises(PublishFailed, match="not started"):
+        await publisher.publish(topics.output, 0, numbered(1))
+
+
+async def test_a_broker_that_is_not_there_is_an_error_at_the_start_and_can_be_tried_again(
+    tansu: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch
+):
+    publisher = Publisher([f"127.0.0.1:{free_ports(1)[0]}"])
+    with pytest.raises(KafkaConnectionError):
+        await publisher.start()
+    monkeypatch.setattr(publisher, "_bootstrap_servers", [tansu.bootstrap_servers])
+    await publisher.start()
+    await publisher.stop()
+
+
+async def test_what_is_published_to_the_embedded_broker_is_what_the_service_itself_reads(tansu: EmbeddedBroker):
+    with fresh_topics(tansu.bootstrap_servers) as topics:
+        records = [Outgoing(b"k%d" % n, b"%d" % n, [("n", b"%d" % n), ("none", None)]) for n in range(300)]
+        async with publishing(topics.client.bootstrap_servers, topics.input) as publisher:
+            for partition in range(3):
+                mine = records[partition::3]
+                assert await publisher.publish(topics.input, partition, mine) == []
+        async with consuming(topics) as receiver:
+            await receiver.wait_for(lambda: len(receiver.records) >= 300)
+        for partition in range(3):
+            read = [each for each in receiver.records if each.partition == partition]
+            assert [(each.key, each.value, list(each.headers)) for each in read] == records[partition::3]
+
+
+@pytest.fixture
+def mortal_kafka(kafka: Broker, tmp_path: Path) -> Any:
+    """An Apache Kafka that nobody else uses, so that it may be killed."""
+    # Kafka lets a broker in again only when it has forgotten that the same one was there before.
+    forgetful = {"broker.session.timeout.ms": "1000", "broker.heartbeat.interval.ms": "200"}
+    try:
+        with ApacheKafka(tmp_path / "kafka", properties=forgetful, heap="256m") as broker:
+            yield broker
+    except KafkaUnavailable as missing:
+        pytest.skip(f"the embedded broker forgets everything when it is killed, and Apache Kafka cannot run: {missing}")
+
+
+async def test_a_broker_that_is_away_is_waited_for_and_nothing_is_lost_or_out_of_order(
+    mortal_kafka: ApacheKafka, sizes: list[int], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("app.kafka.publisher.SLOW_SECONDS", 0.3)
+    records = numbered(200)
+    with fresh_topics(mortal_kafka.bootstrap_servers, partitions=1) as topics:
+        # A short patience makes the publisher itself try again, and not only the client below it.
+        options = {"request_timeout_ms": 1000}
+        async with publishing(mortal_kafka.bootstrap_servers, topics.output, **options) as publisher:
+            assert await publisher.publish(topics.output, 0, records[:100]) == []
+            await asyncio.to_thread(mortal_kafka.kill)
+            rest = asyncio.create_task(publisher.publish(topics.output, 0, records[100:]))
+            await until(lambda: "the broker does not confirm; trying again" in caplog.text)
+            assert not rest.done()
+            assert f"{topics.output}[0]: the broker has not confirmed a batch for" in publisher.trouble
+            await asyncio.to_thread(mortal_kafka.restart)
+            assert await asyncio.wait_for(rest, 60) == []
+            assert publisher.trouble is None
+        assert len(sizes) > 2
+        read = await asyncio.to_thread(topics.client.read_all, topics.output)
+    # A confirmation that was lost with the broker may have doubled records, but it has moved none.
+    assert list(dict.fromkeys(each.value for each in read)) == [each.value for each in records]

@@ -1,0 +1,139 @@
+"""Settings reach the parts that they are for."""
+
+import asyncio
+import json
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from faust.types import TP
+
+from app.assembly import load_predictor, make_pipeline
+from app.metrics import Metrics
+from app.records import Outgoing
+from config.settings import Settings, load_settings
+from models.errors import ModelNotUsable
+from models.numpy_model import NumpyModel
+from models.predictor import Predictor
+from tests.app.chunks import TOPIC, chunk, record, row
+from tests.app.test_metrics import samples
+
+LABELS = ("one", "two", "three")
+
+
+@pytest.fixture
+def executor() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(1) as threads:
+        yield threads
+
+
+def settings(**variables: str) -> Settings:
+    required = {"INPUT_TOPIC": TOPIC, "OUTPUT_TOPIC": "out", "MODEL_PATH": "model"}
+    return load_settings({**required, **variables}, env_file=None)
+
+
+class Paper:
+    """A publisher that notes what it is given."""
+
+    def __init__(self) -> None:
+        self.published: list[tuple[str, int, Outgoing]] = []
+
+    def partition_count(self, topic: str) -> int:
+        return 1 if topic == TOPIC else 2
+
+    async def publish(self, topic: str, partition: int, records: Sequence[Outgoing]) -> list[int]:
+        self.published += [(topic, partition, each) for each in records]
+        return []
+
+
+async def rank(executor: ThreadPoolExecutor, predictor: Predictor, *values: bytes, **variables: str) -> Any:
+    """What becomes of records with these values under these settings: publisher, metrics, failures."""
+    paper, metrics, failures = Paper(), Metrics(), []
+    pipeline = make_pipeline(
+        settings(**variables),
+        predictor,
+        publisher=paper,
+        executor=executor,
+        metrics=metrics,
+        on_failure=failures.append,
+    )
+    await pipeline.partitions_assigned({TP(TOPIC, 0)})
+    done = asyncio.Event()
+    pipeline.accept(chunk(*(record(place, value, key=b"abc") for place, value in enumerate(values))), done.set)
+    await asyncio.wait_for(done.wait(), 30)
+    await pipeline.partitions_revoked()
+    assert failures == []
+    return paper.published, samples(metrics)
+
+
+async def test_the_settings_of_input_and_ranking_are_kept(executor: ThreadPoolExecutor):
+    values = [json.dumps({"name": {"of": f"n{place}"}, "sensor": [place, 0, 0, 0]}).encode() for place in range(3)]
+    published, _ = await rank(
+        executor,
+        NumpyModel(labels=LABELS),
+        *values,
+        b" " * 200,
+        INPUT_FIELDS='{"features": "sensor"}',
+        RECORD_ID_FIELD="name.of",
+        RECORD_MAX_BYTES="199",
+        RANK_MIN_SCORE="0.1",
+        DEAD_LETTER_TOPIC="letters",
+    )
+    outputs = [json.loads(each.value) for topic, _, each in published if topic == "out"]
+    assert [each["id"] for each in outputs] == ["n0", "n1", "n2"]
+    entries = [entry for each in outputs for entry in each["predictions"]]
+    assert {entry["label"] for entry in entries} <= set(LABELS)
+    assert 0 < len(entries) < 9
+    assert min(entry["score"] for entry in entries) >= 0.1
+    (letter,) = [each for topic, _, each in published if topic == "letters"]
+    assert dict(letter.headers)["error-reason"] == b"too_large"
+    assert dict(letter.headers)["model-name"] == b"numpy"
+
+
+async def test_records_go_by_key_where_the_topics_differ_and_batches_are_as_large_as_told(
+    executor: ThreadPoolExecutor,
+):
+    values = [row(f"r{place}", place, 0, 0, 0) for place in range(5)]
+    published, found = await rank(executor, NumpyModel(), *values, BATCH_MAX_SIZE="2")
+    assert {partition for _, partition, _ in published} == {479470107 % 2}  # murmur2 of b"abc"
+    assert (found["streamrank_batch_rows_count",], found["streamrank_batch_rows_sum",]) == (3, 5)
+    for stage in ("decode", "queue", "predict", "encode", "publish"):
+        assert found["streamrank_stage_seconds_count", stage] >= 1
+
+
+async def test_revoked_partitions_may_take_half_the_session_timeout(executor: ThreadPoolExecutor):
+    pipeline = make_pipeline(
+        settings(KAFKA_SESSION_TIMEOUT_MS="6000"),
+        NumpyModel(),
+        publisher=Paper(),
+        executor=executor,
+        metrics=Metrics(),
+        on_failure=lambda _: None,
+    )
+    assert pipeline.drain_seconds == 3.0
+
+
+def test_a_predictor_is_loaded_as_the_settings_say_and_comes_warm(mlp_path: Path, tmp_path: Path):
+    labels = tmp_path / "labels.txt"
+    labels.write_text("".join(f"class {number}\n" for number in range(10)))
+    predictor = load_predictor(
+        settings(
+            MODEL_PATH=str(mlp_path),
+            MODEL_NAME="mine",
+            MODEL_DEVICE="cpu",
+            MODEL_LABELS_PATH=str(labels),
+            RANK_TOP_K="3",
+        )
+    )
+    assert (predictor.name, predictor.version, predictor.device) == ("mine", "unversioned", "cpu")
+    assert predictor.labels is not None
+    assert predictor.labels[9] == "class 9"
+    assert predictor.predict({"features": np.zeros((2, 32), np.float32)}).scores.shape == (2, 3)
+
+
+def test_a_model_that_is_not_there_is_an_error_that_names_its_path():
+    with pytest.raises(ModelNotUsable, match="nowhere"):
+        load_predictor(settings(MODEL_PATH="nowhere"))

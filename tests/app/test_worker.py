@@ -1,0 +1,326 @@
+"""One worker in this process, on a real broker, with a model that starts at once; tests/e2e has it as a process."""
+
+import asyncio
+import json
+import os
+import signal
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any, NoReturn
+
+import pytest
+from aiohttp import ClientSession
+from aiokafka.errors import KafkaConnectionError
+
+from app.broker import EmbeddedBroker
+from app.errors import PublishFailed, StartFailed
+from app.ports import free_ports
+from app.worker import Worker, _until_it_works
+from models.errors import ModelNotUsable, RowsRefused
+from models.numpy_model import NumpyModel
+from models.predictor import Columns, TopK
+from tests.app.chunks import row
+from tests.app.kafka.harness import settings_for
+from tests.app.test_metrics import samples
+from tests.broker.records import Record
+from tests.broker.topics import TopicClient, Topics
+
+POISON = 13.0
+
+
+@pytest.fixture(autouse=True)
+def _in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    def end_now(status: int) -> NoReturn:
+        raise AssertionError(f"the worker would have ended the process with {status}")
+
+    monkeypatch.setattr("app.worker._end_now", end_now)
+    monkeypatch.setattr("app.worker._spare_the_collector", lambda: None)
+
+
+class Run:
+    """A worker that serves in a task."""
+
+    def __init__(self, worker: Worker, port: int) -> None:
+        self.worker = worker
+        self.port = port
+        self.task = asyncio.create_task(worker.serve())
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        async with asyncio.timeout(30):
+            while not condition():
+                assert not self.task.done(), f"ended with {self.task.result()}"
+                await asyncio.sleep(0.01)
+
+    async def ready(self) -> None:
+        await self.until(lambda: self.worker.unready() is None)
+
+    async def ended(self) -> int:
+        return await asyncio.wait_for(asyncio.shield(self.task), 30)
+
+    async def stop(self) -> int:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return await self.ended()
+
+
+@asynccontextmanager
+async def running(
+    topics: Topics, model: NumpyModel, monkeypatch: pytest.MonkeyPatch, **variables: str
+) -> AsyncIterator[Run]:
+    def load_predictor(_: object) -> NumpyModel:
+        return model
+
+    monkeypatch.setattr("app.worker.load_predictor", load_predictor)
+    port = free_ports(1)[0]
+    settings = settings_for(topics, HTTP_HOST="127.0.0.1", HTTP_PORT=str(port), **variables)
+    run = Run(Worker(settings), port)
+    try:
+        yield run
+    finally:
+        if not run.task.done():
+            run.worker._over.set()
+            await run.ended()
+
+
+def rows(*first_features: float) -> list[Record]:
+    return [
+        Record(row(f"r{place}", first, 1, 2, 3), key=b"k%d" % place, partition=place % 4)
+        for place, first in enumerate(first_features)
+    ]
+
+
+async def test_a_worker_takes_records_to_rankings_and_ends_with_0_once_all_is_committed(
+    topics: Topics, monkeypatch: pytest.MonkeyPatch
+):
+    topics.client.write(topics.input, rows(1, POISON, 2, 3, 4))
+    async with running(topics, NumpyModel(poison=POISON), monkeypatch, COMMIT_INTERVAL_MS="60000") as run:
+        await run.ready()
+        await run.until(lambda: samples(run.worker._metrics)["streamrank_records_total", "published"] == 4)
+        assert await run.stop() == 0
+    outputs = await asyncio.to_thread(topics.client.read_all, topics.output)
+    letters = await asyncio.to_thread(topics.client.read_all, topics.dead_letters)
+    assert {json.loads(each.value)["id"] for each in outputs} == {"r0", "r2", "r3", "r4"}
+    assert [json.loads(each.value)["id"] for each in letters] == ["r1"]
+    committed = await asyncio.to_thread(topics.client.committed_offsets, topics.input, topics.group)
+    assert committed == {0: 2, 1: 1, 2: 1, 3: 1}
+
+
+async def test_the_http_port_tells_the_steps_of_the_start_and_the_status(
+    topics: Topics, monkeypatch: pytest.MonkeyPatch
+):
+    go_on = threading.Event()
+    async with running(topics, NumpyModel(labels=("a", "b", "c")), monkeypatch) as run:
+        assert run.worker.unready() == "starting"
+        assert run.worker.status()["model"] is None
+
+        def load_slowly(_: object) -> NumpyModel:
+            assert go_on.wait(30)
+            return NumpyModel(labels=("a", "b", "c"))
+
+        monkeypatch.setattr("app.worker.load_predictor", load_slowly)
+        await run.until(lambda: "loading the model" in run.worker.unready())
+        await run.until(lambda: "broker" not in run.worker.unready())
+        go_on.set()
+        await run.ready()
+        async with ClientSession(f"http://127.0.0.1:{run.port}") as session:
+            for path in ("/readyz", "/livez"):
+                async with session.get(path) as answer:
+                    assert (answer.status, await answer.text()) == (200, "ok\n")
+            async with session.get("/status") as answer:
+                about = await answer.json()
+        assert (about["ready"], about["reason"]) == (True, None)
+        assert samples(run.worker._metrics)["streamrank_rebalances_total",] == 1
+        assert (about["model"]["name"], about["model"]["classes"]) == ("numpy", 3)
+        assert about["model"]["signature"]["inputs"][0]["name"] == "features"
+        assert about["settings"]["kafka"]["input_topic"] == topics.input
+        assert await run.stop() == 0
+
+
+async def test_missing_topics_are_what_it_is_not_ready_for(topics: Topics, monkeypatch: pytest.MonkeyPatch):
+    async with running(topics, NumpyModel(), monkeypatch, OUTPUT_TOPIC=f"{topics.output}-no") as run:
+        await run.until(lambda: f"waiting for topics that do not exist: {topics.output}-no" in run.worker.unready())
+        assert run.worker.unhealthy() is None
+        assert await run.stop() == 0
+
+
+async def test_a_broker_that_does_not_answer_is_what_it_is_not_ready_for(
+    topics: Topics, monkeypatch: pytest.MonkeyPatch
+):
+    nobody = f"127.0.0.1:{free_ports(1)[0]}"
+    async with running(topics, NumpyModel(), monkeypatch, KAFKA_BOOTSTRAP_SERVERS=nobody) as run:
+        await run.until(lambda: run.worker.status()["model"] is not None)
+        assert "waiting for a broker to answer" in run.worker.unready()
+        assert run.worker.unhealthy() is None
+        assert await run.stop() == 0
+
+
+async def test_a_broker_that_goes_away_while_topics_are_waited_for_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    with EmbeddedBroker() as first:
+        topics = Topics("in", "out", "in.dead-letters", "group", TopicClient(first.bootstrap_servers))
+        async with running(topics, NumpyModel(), monkeypatch) as run:
+            await run.until(lambda: "do not exist: in, out, in.dead-letters" in run.worker.unready())
+            first.stop()
+            await run.until(lambda: "no broker answers; trying again" in caplog.text)
+            with EmbeddedBroker(port=first.port):
+                await asyncio.to_thread(topics.client.create, topics.input)
+                await run.until(lambda: "do not exist: out, in.dead-letters" in run.worker.unready())
+                assert await run.stop() == 0
+        topics.client.close()
+
+
+async def test_a_failed_load_leaves_nothing_running(topics: Topics, monkeypatch: pytest.MonkeyPatch):
+    def load_predictor(_: object) -> NumpyModel:
+        raise ModelNotUsable("no such folder")
+
+    before = asyncio.all_tasks()
+    async with running(topics, NumpyModel(), monkeypatch) as run:
+        monkeypatch.setattr("app.worker.load_predictor", load_predictor)
+        assert await run.ended() == 1
+        assert asyncio.all_tasks() - before - {run.task} == set()
+
+
+async def test_a_model_that_cannot_be_loaded_ends_the_worker_with_1(topics: Topics, monkeypatch: pytest.MonkeyPatch):
+    topics_found = threading.Event()
+
+    def load_predictor(_: object) -> NumpyModel:
+        assert topics_found.wait(30)
+        raise ModelNotUsable("no such folder")
+
+    async with running(topics, NumpyModel(), monkeypatch) as run:
+        monkeypatch.setattr("app.worker.load_predictor", load_predictor)
+        find_topics = run.worker._find_topics
+
+        async def find_and_tell() -> None:
+            await find_topics()
+            topics_found.set()
+
+        monkeypatch.setattr(run.worker, "_find_topics", find_and_tell)
+        assert await run.ended() == 1
+        assert run.worker.unhealthy() == "failed: no such folder"
+        assert samples(run.worker._metrics)["streamrank_model_loads_total", "failed"] == 1
+
+
+async def test_a_model_that_fails_for_everything_ends_the_worker_with_1_and_blames_no_record(
+    topics: Topics, monkeypatch: pytest.MonkeyPatch
+):
+    model = NumpyModel()
+    async with running(topics, model, monkeypatch) as run:
+        await run.ready()
+        model.fail_everything = RowsRefused
+        topics.client.write(topics.input, rows(1, 2, 3))
+        assert await run.ended() == 1
+        assert "its warm-up row too" in run.worker.unhealthy()
+    for topic in (topics.output, topics.dead_letters):
+        assert await asyncio.to_thread(topics.client.read_all, topic) == []
+    assert await asyncio.to_thread(topics.client.committed_offsets, topics.input, topics.group) == {}
+
+
+async def test_what_cannot_be_finished_in_time_stays_uncommitted_and_the_status_is_1(
+    topics: Topics, monkeypatch: pytest.MonkeyPatch
+):
+    called, go_on = threading.Event(), threading.Event()
+
+    class Hangs(NumpyModel):
+        def predict(self, columns: Columns) -> TopK:
+            called.set()
+            assert go_on.wait(30)
+            return super().predict(columns)
+
+    topics.client.write(topics.input, rows(1, 2, 3))
+    async with running(topics, Hangs(), monkeypatch, SHUTDOWN_TIMEOUT_SECONDS="4") as run:
+        await run.until(called.is_set)
+        assert await run.stop() == 1
+    go_on.set()
+    assert await asyncio.to_thread(topics.client.read_all, topics.output) == []
+    assert await asyncio.to_thread(topics.client.committed_offsets, topics.input, topics.group) == {}
+
+
+async def test_a_short_time_to_stop_is_enough_for_a_worker_with_nothing_to_do(
+    topics: Topics, monkeypatch: pytest.MonkeyPatch
+):
+    async with running(topics, NumpyModel(), monkeypatch, SHUTDOWN_TIMEOUT_SECONDS="3") as run:
+        await run.ready()
+        assert await run.stop() == 0
+
+
+async def test_a_last_commit_that_fails_is_no_clean_stop(topics: Topics, monkeypatch: pytest.MonkeyPatch):
+    async with running(topics, NumpyModel(), monkeypatch, COMMIT_INTERVAL_MS="60000") as run:
+        await run.ready()
+        topics.client.write(topics.input, rows(1, 2, 3, 4))
+        await run.until(lambda: samples(run.worker._metrics)["streamrank_records_total", "published"] == 4)
+
+        async def refused(*_: object) -> bool:
+            return False
+
+        monkeypatch.setattr(run.worker._app.chunk_consumer, "_commit", refused)
+        assert await run.stop() == 1
+
+
+async def test_an_error_while_leaving_still_gives_a_status(topics: Topics, monkeypatch: pytest.MonkeyPatch):
+    async with running(topics, NumpyModel(), monkeypatch) as run:
+        await run.ready()
+        stop = run.worker._publisher.stop
+
+        async def stop_and_fail() -> None:
+            await stop()
+            raise OSError("gone")
+
+        monkeypatch.setattr(run.worker._publisher, "stop", stop_and_fail)
+        assert await run.stop() == 1
+
+
+async def test_an_output_topic_that_is_gone_for_a_while_is_told_and_waited_for(
+    topics: Topics, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("app.kafka.publisher.SLOW_SECONDS", 0.3)
+    async with running(topics, NumpyModel(), monkeypatch) as run:
+        await run.ready()
+        await asyncio.to_thread(topics.client.delete, topics.output)
+        topics.client.write(topics.input, rows(1))
+        await run.until(lambda: f"{topics.output}[0]: the broker has not confirmed" in (run.worker.unready() or ""))
+        # By now the topic is gone from the metadata; a partition that has nothing on its way yet comes next.
+        topics.client.write(topics.input, rows(1, 2))
+        await run.until(lambda: run.worker._app.in_flight.records == 3)
+        assert run.worker.unhealthy() is None
+        await asyncio.to_thread(topics.client.create, topics.output)
+        await run.until(lambda: samples(run.worker._metrics)["streamrank_records_total", "published"] == 3)
+        await run.ready()
+        assert await run.stop() == 0
+
+
+async def test_only_the_first_failure_is_told(topics: Topics, caplog: pytest.LogCaptureFixture):
+    worker = Worker(settings_for(topics))
+    worker._over = asyncio.Event()
+    worker._fail(PublishFailed("first"))
+    worker._fail(ValueError("second"))
+    assert worker.unhealthy() == "failed: first"
+    assert "second" not in caplog.text
+
+
+@pytest.mark.parametrize("error", [KafkaConnectionError(), OSError("refused")])
+async def test_what_works_later_is_tried_until_then(error: Exception, monkeypatch: pytest.MonkeyPatch):
+    waits: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+
+    outcomes: list[Any] = [error] * 8
+
+    async def attempt() -> str:
+        if outcomes:
+            raise outcomes.pop()
+        return "works"
+
+    monkeypatch.setattr("app.worker.asyncio.sleep", sleep)
+    assert await _until_it_works(attempt) == "works"
+    assert waits == [0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0, 5.0]
+
+
+async def test_what_will_never_work_is_not_tried_again():
+    async def attempt() -> None:
+        raise StartFailed("no")
+
+    with pytest.raises(StartFailed):
+        await _until_it_works(attempt)
