@@ -55,8 +55,8 @@ def main():
         run("virtual environment", [sys.executable, "-m", "venv", wanted.venv])
     pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes"]
     run("installer", [*pip, "--requirement", os.path.join("requirements", "build.txt")])
-    # Compiled now: otherwise the first start would compile TensorFlow's thousands of files, or every start, if it may not
-    # write them.
+    # Compiled now: otherwise the first start would compile TensorFlow's thousands of files, or every start, where it
+    # may not write them.
     uv = [python, "-m", "uv", "pip", "install", "--quiet", "--compile-bytecode", "--python", python]
     run("packages of " + wanted.requirements, [*uv, "--require-hashes", "--requirement", wanted.requirements])
     run("the project itself", [*uv, "--no-deps", "--no-build-isolation", "--editable", "."])
