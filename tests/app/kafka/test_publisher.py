@@ -140,6 +140,7 @@ def small_topic(kafka: Broker) -> Any:
         yield topics.client, topics.output
 
 
+@pytest.mark.needs_transactions  # the embedded broker takes records of any size
 async def test_the_records_that_are_refused_as_too_large_are_found_and_the_others_arrive_in_order(
     small_topic: tuple[TopicClient, str],
 ):
@@ -155,6 +156,7 @@ async def test_the_records_that_are_refused_as_too_large_are_found_and_the_other
     assert same(await asyncio.to_thread(client.read_all, topic), fit)
 
 
+@pytest.mark.needs_transactions  # the embedded broker takes records of any size
 async def test_places_are_counted_over_all_batches_of_a_call(
     small_topic: tuple[TopicClient, str], monkeypatch: pytest.MonkeyPatch, sizes: list[int]
 ):
@@ -217,6 +219,7 @@ async def test_topics_that_are_missing_are_named_and_not_created(topics: Topics)
     assert not {each for each in topics.client.names() if each.endswith("-no")}
 
 
+@pytest.mark.needs_transactions  # the topics of the embedded broker gain no partitions
 async def test_partitions_that_a_watched_topic_gains_are_counted(topics: Topics, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("app.kafka.publisher.METADATA_MAX_AGE_MS", 100)
     async with publishing(topics.client.bootstrap_servers, topics.output) as publisher:
