@@ -30,7 +30,9 @@ _SLOWLY = 20.0  # records a second while it is left running
 def main(argv: list[str]) -> int:
     """Run the demo with the arguments of the command line and return the exit status."""
     options = parse(argv)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # told to end, it cleans up as after Ctrl-C
+    # Told to end in any way it cleans up as after Ctrl-C, which a shell ignores for what it starts in the background.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.default_int_handler)
     try:
         _check_packages()
         _check_port(options.port)
