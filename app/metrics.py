@@ -2,7 +2,7 @@
 
 import time
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -177,7 +177,9 @@ class Metrics:
             self._child("streamrank_records_total", "dead_lettered").inc(len(rejected))
         self._child("streamrank_records_total", "published").inc(len(outcomes) - len(rejected))
         timestamps = np.fromiter((record.timestamp for record in chunk), dtype=np.float64, count=len(chunk))
-        self._made["streamrank_end_to_end_seconds"].observe(time.time() - timestamps / 1000)
+        # Records may bear no timestamp (-1), or that of a clock that is ahead of ours.
+        ages = time.time() - timestamps[timestamps >= 0] / 1000
+        self._made["streamrank_end_to_end_seconds"].observe(np.maximum(ages, 0.0))
 
     def dispatched(self, dispatch: Dispatch) -> None:
         """Count a batch as it leaves for the model."""
@@ -186,7 +188,7 @@ class Metrics:
 
     # -- the worker
 
-    def in_flight(self, records: Any) -> None:
+    def in_flight(self, records: Callable[[], float]) -> None:
         """Ask *records* for the figure at every scrape."""
         self._made["streamrank_in_flight_records"].set_function(records)
 

@@ -28,7 +28,7 @@ class Outgoing(NamedTuple):
 
     key: bytes | None
     value: bytes | None
-    headers: Headers
+    headers: list[Header]  # aiokafka's builder takes no other sequence
 
 
 class RecordFactory:

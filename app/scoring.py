@@ -48,6 +48,7 @@ class Scorer:
 
         Raises:
             ModelUnavailable: the model is at fault, not the rows.
+            ModelFailed: the model refuses its warm-up row too, or answers for another number of rows.
         """
         columns = _merge(slices)
         try:

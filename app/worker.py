@@ -215,8 +215,11 @@ class Worker:
         if self._app is not None and self._pipeline is not None:
             self._pipeline.drain_seconds = max(0.0, self._settings.service.shutdown_timeout_seconds - LEAVING_SECONDS)
             clean = await self._app.chunk_consumer.drain() and self._pipeline.finished
-            await self._app.stop()
-        await self._publisher.stop()
+        try:
+            if self._app is not None:
+                await self._app.stop()
+        finally:
+            await self._publisher.stop()
         return clean
 
     # -- what the HTTP port tells

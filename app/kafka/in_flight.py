@@ -48,7 +48,8 @@ class InFlight:
             return room
         self._freed.clear()
         try:
-            await asyncio.wait_for(self._freed.wait(), timeout_seconds)
+            async with asyncio.timeout(timeout_seconds):
+                await self._freed.wait()
         except TimeoutError:
             return None
         return self.room()

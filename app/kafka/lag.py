@@ -82,7 +82,8 @@ class LagWatch:
         try:
             # Without a partition of our own we ask for another's, to see whether the broker answers.
             asked = ours or {TP(self._topic, 0)}
-            ends = await asyncio.wait_for(self._consumer.highwaters(*asked), ANSWER_SECONDS)
+            async with asyncio.timeout(ANSWER_SECONDS):
+                ends = await self._consumer.highwaters(*asked)
         except Exception as error:
             # Whatever the reason, the figures of the last answer stay and their age tells; `/readyz` names it.
             logger.debug("the broker does not tell its end offsets", extra={"error": repr(error)})
@@ -99,8 +100,7 @@ class LagWatch:
             self._observer.forget_lag(tp.topic, tp.partition)
 
     def _update(self, tp: TP, end: int) -> None:
-        done = self._consumer.done_up_to(tp)
-        if tp not in self._consumer.watermarks or done is None:
+        if tp not in self._consumer.watermarks or (done := self._consumer.done_up_to(tp)) is None:
             return
         records = max(0, end - done)
         self._show(tp, Lag(done, end, records, self._seconds(tp, done, records)))

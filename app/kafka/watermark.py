@@ -5,6 +5,9 @@ from collections import deque
 from app.errors import ChunkLost
 from app.kafka.chunk import Chunk
 
+# What Kafka says of a record whose producer gave no timestamp.
+NO_TIMESTAMP = -1
+
 
 class Watermark:
     """The fetched and not yet committed chunks of one partition, in order.
@@ -33,8 +36,9 @@ class Watermark:
 
     @property
     def oldest_timestamp(self) -> int | None:
-        """Kafka timestamp, in milliseconds, of the oldest record fetched and not committed; None without any."""
-        return next((int(chunk[0].timestamp) for chunk in self._chunks if chunk), None)
+        """Kafka timestamp, in milliseconds, of the oldest record fetched and not committed; None when it bears none."""
+        timestamp = next((int(chunk[0].timestamp) for chunk in self._chunks if chunk), NO_TIMESTAMP)
+        return None if timestamp == NO_TIMESTAMP else timestamp
 
     def fetched(self, chunk: Chunk) -> None:
         """Take note of a chunk.

@@ -1,5 +1,7 @@
 """What Prometheus sees."""
 
+import time
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -142,3 +144,12 @@ def test_the_model_and_its_loads_are_told():
 
 def test_the_process_tells_its_own_figures():
     assert samples(Metrics())["process_resident_memory_bytes",] > 0
+
+
+def test_records_without_a_timestamp_or_from_a_clock_that_is_ahead_do_not_spoil_the_latency():
+    metrics = Metrics()
+    ahead = int((time.time() + 60) * 1000)
+    metrics.confirmed(chunk(record(0, timestamp=-1), record(1, timestamp=ahead)), [b"", b""])
+    shown = samples(metrics)
+    assert shown["streamrank_end_to_end_seconds_count",] == 1
+    assert shown["streamrank_end_to_end_seconds_sum",] == 0
