@@ -45,8 +45,6 @@ class Writer:
                 "partitioner": "murmur2_random",
                 "message.max.bytes": _LARGEST,
                 "queue.buffering.max.messages": 2_000_000,
-                # Otherwise a request that a young topic refuses is sent again behind those that followed it.
-                "max.in.flight.requests.per.connection": 1,
             }
         )
 
