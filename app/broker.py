@@ -49,6 +49,13 @@ class EmbeddedBroker:
         """Where clients connect."""
         return f"{LOOPBACK}:{self.port}"
 
+    @property
+    def pid(self) -> int:
+        """The broker's process id, once it is started."""
+        if self._child is None:
+            raise RuntimeError("this broker was never started")
+        return self._child.pid
+
     def start(self) -> None:
         """Return when the broker answers.
 

@@ -13,7 +13,7 @@ from app.codecs.json import JsonDecoder, RowGroup
 from app.codecs.prediction import PredictionEncoder
 from app.errors import PublishFailed, Reason, RejectedRecord
 from app.kafka.chunk import Chunk
-from app.kafka.publisher import Publisher
+from app.kafka.publisher import Publisher, Refusal
 from app.kafka.routing import Router
 from app.lane import Lane, Outcome, Work
 from app.records import Outgoing, RecordFactory
@@ -144,7 +144,7 @@ class Pipeline:
         """Decode, predict and encode; one outcome per record, in order."""
         clock = asyncio.get_running_loop().time
         began = clock()
-        decoded = self._decoder.decode(chunk)
+        decoded = self._decoder.decode(chunk, f"{chunk.tp.topic}-{chunk.tp.partition}")
         self._observer.stage_took("decode", clock() - began)
         if len(decoded.groups) == 1 and not decoded.rejected:
             return await self._rank(decoded.groups[0])
@@ -189,7 +189,7 @@ class Pipeline:
             self._observer.confirmed(work.chunk, work.outcomes.result())
 
     async def _publish_predictions(self, ready: Sequence[Work]) -> None:
-        """Publish the rankings; one that the broker refuses as too large becomes a rejection."""
+        """Publish the rankings; one that the broker refuses becomes a rejection."""
         sent: list[tuple[Work, int]] = []
         records: list[Outgoing] = []
         for work in ready:
@@ -197,46 +197,70 @@ class Pipeline:
             places = [place for place, outcome in enumerate(outcomes) if isinstance(outcome, bytes)]
             sent += [(work, place) for place in places]
             records += self._factory.predictions(
-                [work.chunk[place] for place in places], [cast(bytes, outcomes[place]) for place in places]
+                work.chunk.tp,
+                [work.chunk[place] for place in places],
+                [cast(bytes, outcomes[place]) for place in places],
             )
-        for index in await self._send(self._output_topic, [work.chunk for work in ready], records):
+        refused = await self._send(self._output_topic, ready[0].chunk.tp.partition, records)
+        for index, why in refused.items():
             work, place = sent[index]
-            work.outcomes.result()[place] = _too_large(self._output_topic, records[index])
+            work.outcomes.result()[place] = _rejection(self._output_topic, records[index], why)
 
     async def _publish_dead_letters(self, ready: Sequence[Work]) -> None:
-        """Publish the refused records; one that the broker refuses too goes out without its value."""
+        """Publish the refused records; one that is too large for the broker goes out without its value."""
         letters = [
-            self._factory.dead_letter(work.chunk[place], outcome)
+            self._factory.dead_letter(work.chunk.tp, work.chunk[place], outcome)
             for work in ready
             for place, outcome in enumerate(work.outcomes.result())
             if isinstance(outcome, RejectedRecord)
         ]
-        chunks = [work.chunk for work in ready]
-        refused = await self._send(self._dead_letter_topic, chunks, letters)
-        empty = [self._factory.without_value(letters[index]) for index in refused]
-        if await self._send(self._dead_letter_topic, chunks, empty):
-            raise PublishFailed(
-                f"{self._dead_letter_topic}: the broker refuses a dead letter even without its value; "
-                "raise max.message.bytes of the topic above the size of the record's key and headers"
-            )
+        source = ready[0].chunk.tp.partition
+        refused = await self._send(self._dead_letter_topic, source, letters)
+        too_large = [index for index, why in refused.items() if why is Refusal.TOO_LARGE]
+        empty = [self._factory.without_value(letters[index]) for index in too_large]
+        still_refused = await self._send(self._dead_letter_topic, source, empty)
+        for why in (*(why for why in refused.values() if why is Refusal.INVALID), *still_refused.values()):
+            raise PublishFailed(f"{self._dead_letter_topic}: the broker refuses a dead letter {_DEAD_ENDS[why]}")
 
-    async def _send(self, topic: str, chunks: Sequence[Chunk], records: Sequence[Outgoing]) -> list[int]:
-        """Publish records of one input partition; returns the places of those refused as too large."""
+    async def _send(self, topic: str, source: int, records: Sequence[Outgoing]) -> dict[int, Refusal]:
+        """Publish records of input partition *source*; returns the places of those refused by themselves, and why."""
         if not records:
-            return []
-        source = chunks[0].tp.partition
+            return {}
         if self._router.is_aligned(topic):
             return await self._publisher.publish(topic, source, records)
         places: dict[int, list[int]] = defaultdict(list)
         for place, record in enumerate(records):
             places[self._router.partition(topic, source, record.key)].append(place)
-        refused = await asyncio.gather(
-            *(self._publisher.publish(topic, to, [records[i] for i in mine]) for to, mine in places.items())
+        sending = [
+            asyncio.ensure_future(self._publisher.publish(topic, to, [records[i] for i in mine]))
+            for to, mine in places.items()
+        ]
+        try:
+            refused = await asyncio.gather(*sending)
+        finally:
+            for each in sending:
+                each.cancel()  # when one failed, nobody waits for the others
+        return {
+            mine[index]: why
+            for mine, refusals in zip(places.values(), refused, strict=True)
+            for index, why in refusals.items()
+        }
+
+
+_DEAD_ENDS = {
+    Refusal.TOO_LARGE: "even without its value; raise max.message.bytes of the topic above the size of the record's "
+    "key and headers",
+    Refusal.INVALID: "as invalid; a compacted topic takes no record without a key: set its cleanup.policy to delete",
+}
+
+
+def _rejection(topic: str, record: Outgoing, why: Refusal) -> RejectedRecord:
+    if why is Refusal.INVALID:
+        return RejectedRecord(
+            Reason.NOT_ENCODABLE,
+            f"{topic} refuses the ranking as invalid; a compacted topic takes no record without a key: give it one, "
+            "or set the topic's cleanup.policy to delete",
         )
-        return [mine[index] for mine, indices in zip(places.values(), refused, strict=True) for index in indices]
-
-
-def _too_large(topic: str, record: Outgoing) -> RejectedRecord:
     size = len(record.key or b"") + len(record.value or b"")
     return RejectedRecord(
         Reason.TOO_LARGE_TO_PUBLISH,

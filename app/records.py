@@ -1,7 +1,9 @@
 """What travels on the wire: records on their way out, and the headers that tell where they came from."""
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple, Protocol
+from typing import Protocol
+
+import msgspec
 
 from app.errors import RejectedRecord
 
@@ -11,11 +13,21 @@ Headers = Sequence[Header]
 PROVENANCE = frozenset({"model-name", "model-version", "source-topic", "source-partition", "source-offset"})
 
 
+class Partition(Protocol):
+    """Where records came from."""
+
+    @property
+    def topic(self) -> str:
+        """The topic's name."""
+
+    @property
+    def partition(self) -> int:
+        """Its number in the topic."""
+
+
 class Incoming(Protocol):
     """A record as aiokafka hands it over; timestamps in milliseconds since the epoch."""
 
-    topic: str
-    partition: int
     offset: int
     timestamp: int
     key: bytes | None
@@ -23,7 +35,7 @@ class Incoming(Protocol):
     headers: Headers
 
 
-class Outgoing(NamedTuple):
+class Outgoing(msgspec.Struct, frozen=True, gc=False):
     """A record to publish."""
 
     key: bytes | None
@@ -42,11 +54,9 @@ class RecordFactory:
     def __init__(self, model: str, version: str) -> None:
         self._model: Headers = (("model-name", model.encode()), ("model-version", version.encode()))
 
-    def predictions(self, records: Sequence[Incoming], values: Iterable[bytes]) -> list[Outgoing]:
-        """The records of one partition with their rankings as values; keys and headers stay, provenance is added."""
-        if not records:
-            return []
-        fixed = (*self._model, *_source(records[0]))
+    def predictions(self, source: Partition, records: Iterable[Incoming], values: Iterable[bytes]) -> list[Outgoing]:
+        """The records of *source* with their rankings as values; keys and headers stay, provenance is added."""
+        fixed = (*self._model, *_place(source))
         return [
             Outgoing(
                 record.key,
@@ -56,9 +66,9 @@ class RecordFactory:
             for record, value in zip(records, values, strict=True)
         ]
 
-    def dead_letter(self, record: Incoming, rejection: RejectedRecord) -> Outgoing:
-        """The record as it came, with headers that say where and why it was refused."""
-        return Outgoing(record.key, record.value, [*record.headers, *self._verdict(record, rejection)])
+    def dead_letter(self, source: Partition, record: Incoming, rejection: RejectedRecord) -> Outgoing:
+        """The record as it came from *source*, with headers that say where and why it was refused."""
+        return Outgoing(record.key, record.value, [*record.headers, *self._verdict(source, record, rejection)])
 
     @staticmethod
     def without_value(letter: Outgoing) -> Outgoing:
@@ -66,18 +76,18 @@ class RecordFactory:
         size = b"%d" % len(letter.value or b"")
         return Outgoing(letter.key, None, [*letter.headers, ("value-omitted", size)])
 
-    def _verdict(self, record: Incoming, rejection: RejectedRecord) -> Iterable[Header]:
+    def _verdict(self, source: Partition, record: Incoming, rejection: RejectedRecord) -> Iterable[Header]:
         yield "error-stage", rejection.stage.encode()
         yield "error-reason", rejection.reason.encode()
         yield "error-message", rejection.message.encode(errors="backslashreplace")
-        yield from _source(record)
+        yield from _place(source)
         yield "source-offset", b"%d" % record.offset
         yield "source-timestamp", b"%d" % record.timestamp
         yield from self._model
 
 
-def _source(record: Incoming) -> Headers:
-    return (("source-topic", record.topic.encode()), ("source-partition", b"%d" % record.partition))
+def _place(source: Partition) -> Headers:
+    return (("source-topic", source.topic.encode()), ("source-partition", b"%d" % source.partition))
 
 
 def _foreign(headers: Headers) -> Headers:

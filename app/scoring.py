@@ -71,25 +71,23 @@ class Scorer:
 
     async def _one_by_one(self, columns: Columns, error: RowsRefused) -> Scored:
         rows = _height(columns)
-        answers: list[TopK | RejectedRecord] = []
-        for row in range(rows):
-            answers.append(await self._alone(_rows(columns, row, row + 1), error if rows == 1 else None))
-        return _assemble(answers)
+        if rows == 1:
+            return _assemble([await self._rejection(error)])
+        return _assemble([await self._alone(_rows(columns, row, row + 1)) for row in range(rows)])
 
-    async def _alone(self, row: Columns, known: RowsRefused | None) -> TopK | RejectedRecord:
+    async def _alone(self, row: Columns) -> TopK | RejectedRecord:
         try:
-            if known is not None:
-                raise known
             return await self._predict(row)
         except RowsRefused as error:
-            await self._must_answer(error)
-            return RejectedRecord(Reason.MODEL_ERROR, f"the model refuses this record: {error}")
+            return await self._rejection(error)
 
-    async def _must_answer(self, error: RowsRefused) -> None:
+    async def _rejection(self, error: RowsRefused) -> RejectedRecord:
+        """The verdict on a row that was refused alone; ModelFailed when the model refuses a good one too."""
         # A model that fails for everything must not send the whole topic to the dead letters.
         loop = asyncio.get_running_loop()
         if not await loop.run_in_executor(self._executor, self._predictor.answers):
             raise ModelFailed(f"the model refuses records, and its warm-up row too: {error}") from error
+        return RejectedRecord(Reason.MODEL_ERROR, f"the model refuses this record: {error}")
 
 
 def _height(columns: Columns) -> int:

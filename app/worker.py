@@ -6,7 +6,6 @@ import logging
 import os
 import signal
 import sys
-import threading
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -39,13 +38,15 @@ LEAVING_SECONDS = 3.0
 TOPIC_POLL_SECONDS = 1.0
 
 
-def run(settings: Settings) -> int:
-    """Serve until a signal or a failure; returns the exit status."""
-    status = asyncio.run(Worker(settings).serve())
-    if any(not thread.daemon for thread in threading.enumerate() if thread is not threading.main_thread()):
-        # A model call that hangs, or a load that a signal overtook, must not keep the process from ending.
-        _end_now(status)
-    return status
+def run(settings: Settings) -> NoReturn:
+    """Serve until a signal or a failure, and end the process with the exit status."""
+    asyncio.run(_serve_and_end(settings))
+
+
+async def _serve_and_end(settings: Settings) -> NoReturn:
+    # From within the loop: cancelling and joining what a crashed consumer, a model call that hangs or a load that a
+    # signal overtook have left behind could take for ever.
+    _end_now(await Worker(settings).serve())
 
 
 def _end_now(status: int) -> NoReturn:
@@ -200,7 +201,7 @@ class Worker:
         clean = False
         try:
             clean = leave.result()
-        except Exception as error:
+        except (Exception, asyncio.CancelledError) as error:
             self._fail(error)
         await self._web.stop()
         self._executor.shutdown(wait=False, cancel_futures=True)

@@ -5,15 +5,36 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from benchmarks.contenders import Contender
+from benchmarks.latency import Latency
 from benchmarks.percentiles import Spread
 from benchmarks.plan import Plan
 from benchmarks.results import Results
+from benchmarks.startup import Startup
 from benchmarks.targets import Verdict
 
+_Run = TypeVar("_Run")
+_Figures = Sequence[tuple[str, Callable[[_Run], float]]]
+
 _GAP = "  "
+_LATENCY: _Figures[Latency] = (
+    ("p50 ms", lambda run: run.p50_ms),
+    ("p99 ms", lambda run: run.p99_ms),
+    ("highest ms", lambda run: run.highest_ms),
+    ("CPU us/record", lambda run: run.cpu_microseconds_per_record),
+    ("generator late p99 ms", lambda run: run.generator_lateness_p99_ms),
+)
+_START: _Figures[Startup] = (
+    ("exec to ready", lambda run: run.ready),
+    ("a bare Python", lambda run: run.python),
+    ("import tensorflow, no Keras", lambda run: run.import_tensorflow),
+    ("import faust", lambda run: run.import_faust),
+    ("load the SavedModel", lambda run: run.load_model),
+    ("the project's own part", lambda run: run.own),
+    ("(import tensorflow as it is)", lambda run: run.import_tensorflow_and_keras),
+)
 
 
 def text(plan: Plan, results: Results, found: Sequence[Verdict]) -> str:
@@ -84,19 +105,9 @@ def _throughput(plan: Plan, results: Results) -> str:
 def _latency(plan: Plan, results: Results) -> str:
     if not results.latency:
         return ""
-    columns: list[tuple[str, Callable[[Any], float]]] = [
-        ("p50 ms", lambda each: each.p50_ms),
-        ("p99 ms", lambda each: each.p99_ms),
-        ("highest ms", lambda each: each.highest_ms),
-        ("CPU us/record", lambda each: each.cpu_microseconds_per_record),
-        ("generator late p99 ms", lambda each: each.generator_lateness_p99_ms),
-    ]
-    rows = [
-        [contender.full_name, *(spread([value(each) for each in runs], 1) for _, value in columns)]
-        for contender, runs in results.latency.items()
-    ]
+    rows = [[contender.full_name, *_spreads(_LATENCY, runs, 1)] for contender, runs in results.latency.items()]
     head = f"latency at {plan.pace.rate:,} records/s"
-    return table([head, *(name for name, _ in columns)], rows)
+    return table([head, *(name for name, _ in _LATENCY)], rows)
 
 
 def _memory(results: Results) -> str:
@@ -107,16 +118,8 @@ def _memory(results: Results) -> str:
 def _start(results: Results) -> str:
     if not results.start:
         return ""
-    columns: list[tuple[str, Callable[[Any], float]]] = [
-        ("exec to ready", lambda each: each.ready),
-        ("a bare Python", lambda each: each.python),
-        ("import tensorflow, no Keras", lambda each: each.import_tensorflow),
-        ("import faust", lambda each: each.import_faust),
-        ("load the SavedModel", lambda each: each.load_model),
-        ("the project's own part", lambda each: each.own),
-        ("(import tensorflow as it is)", lambda each: each.import_tensorflow_and_keras),
-    ]
-    rows = [[name, spread([value(each) for each in results.start], 2)] for name, value in columns]
+    names = [name for name, _ in _START]
+    rows = list(zip(names, _spreads(_START, results.start, 2), strict=True))
     return table([f"start of {Contender.SERVICE.full_name}", "seconds"], rows)
 
 
@@ -128,6 +131,10 @@ def _targets(found: Sequence[Verdict]) -> str:
         measured = f"{_spread(each.measured, 2, several=several)} {each.unit}"
         rows.append([each.what, measured, limit, "met" if each.met else "MISSED"])
     return table(["target", "median (lowest-highest)", "wanted", ""], rows) if rows else ""
+
+
+def _spreads(figures: _Figures[_Run], runs: Sequence[_Run], digits: int) -> list[str]:
+    return [spread([figure(run) for run in runs], digits) for _, figure in figures]
 
 
 def _spread(value: Spread, digits: int, *, several: bool) -> str:

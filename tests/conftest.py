@@ -12,15 +12,15 @@ _SESSION_BROKER = pytest.StashKey[SessionBroker]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "needs_transactions: needs a broker with transactions, so Apache Kafka itself")
+    config.addinivalue_line("markers", "needs_apache_kafka: needs what the embedded broker lacks or does differently")
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    if item.get_closest_marker("needs_transactions"):
+    if item.get_closest_marker("needs_apache_kafka"):
         broker = item.config.stash[_SESSION_BROKER]
         if missing := broker.why_not_apache_kafka():
-            pytest.skip(f"needs transactions, which the embedded broker lacks, and Apache Kafka cannot run: {missing}")
+            pytest.skip(f"needs more than the embedded broker, and Apache Kafka cannot run: {missing}")
 
 
 @pytest.hookimpl(trylast=True)
@@ -53,5 +53,5 @@ def tansu() -> Iterator[EmbeddedBroker]:
 @pytest.fixture
 def topics(kafka: Broker) -> Iterator[Topics]:
     """An input, an output and a dead-letter topic of four partitions and a consumer group, all of this test's own."""
-    with fresh_topics(kafka.bootstrap_servers) as fresh:
+    with fresh_topics(kafka) as fresh:
         yield fresh

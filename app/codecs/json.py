@@ -18,16 +18,8 @@ class InputRecord(Protocol):
     """What decoding needs of a record; aiokafka's records have it."""
 
     @property
-    def topic(self) -> str:
-        """Where it was read."""
-
-    @property
-    def partition(self) -> int:
-        """The partition of the topic."""
-
-    @property
     def offset(self) -> int:
-        """The place in the partition."""
+        """Its place where it came from."""
 
     @property
     def key(self) -> bytes | None:
@@ -96,8 +88,8 @@ class JsonDecoder:
         self._max_bytes = max_bytes
         self._open = [(place, column.extent) for place, column in enumerate(self._columns, start=1) if column.is_open]
 
-    def decode(self, records: Sequence[InputRecord]) -> Decoded:
-        """Return the rows of *records*, and why the others bring none."""
+    def decode(self, records: Sequence[InputRecord], origin: str) -> Decoded:
+        """Return the rows of *records*, and why the others bring none; *origin* is their `topic-partition`."""
         parse, read, limit = self._fast.parse, self._fast.row, self._max_bytes
         rows: list[Row] = []
         rejected: dict[int, RejectedRecord] = {}
@@ -115,7 +107,7 @@ class JsonDecoder:
                     # A new one, because the traceback of this one keeps the parsed record alive.
                     rejected[place] = RejectedRecord(rejection.reason, rejection.message)
                     continue
-            rows.append(row if row[0] is not None else (_fallback_id(record), *row[1:]))
+            rows.append(row if row[0] is not None else (_fallback_id(record, origin), *row[1:]))
         places = range(len(records))
         positions = [place for place in places if place not in rejected] if rejected else places
         return Decoded(tuple(self._groups(rows, positions)), tuple(rejected.items()))
@@ -158,10 +150,10 @@ def _columns(signature: Signature) -> tuple[Column, ...]:
     return tuple(columns)
 
 
-def _fallback_id(record: InputRecord) -> str:
+def _fallback_id(record: InputRecord, origin: str) -> str:
     try:
         if record.key is not None:
             return record.key.decode()
     except UnicodeDecodeError:
         pass  # a key of other bytes is no text to show
-    return f"{record.topic}-{record.partition}-{record.offset}"
+    return f"{origin}-{record.offset}"

@@ -7,7 +7,7 @@ from aiokafka import TopicPartition
 
 
 class Chunk(list[Any]):
-    """Records of one partition (aiokafka's `ConsumerRecord`) and the positions that they span.
+    """Records of one partition (see `app/kafka/fetched`) and the positions that they span.
 
     The span may be wider than the records: transaction markers and compacted records lie in it too.
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from contextlib import suppress
 from typing import Any
 
 from aiokafka import TopicPartition
@@ -11,6 +12,7 @@ from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 from faust.types import TP
 
 from app.kafka.chunk import Chunk
+from app.kafka.fetched import take
 from app.kafka.in_flight import Room
 
 # Longest a fetch waits at the broker. While it does, a partition that was drained meanwhile is not asked for, so this
@@ -28,6 +30,27 @@ class ChunkThread(AIOKafkaConsumerThread):
         consumer = super()._create_worker_consumer(transport)
         consumer._fetch_max_wait_ms = FETCH_MAX_WAIT_MS
         return consumer
+
+    async def stop(self) -> None:
+        """End the thread; mode would hold up everybody's event loop until it has ended."""
+        thread, self._thread = self._thread, None
+        await super().stop()
+        if thread is not None:
+            await asyncio.to_thread(thread.stop)
+
+    def _crash(self, reason: BaseException) -> None:
+        # Whoever crashes tells all services, and mode would meddle with this event loop from another thread.
+        with suppress(RuntimeError):  # the loop is closed: nobody is left to be told
+            self.thread_loop.call_soon_threadsafe(super()._crash, reason)
+
+    async def on_thread_stop(self) -> None:
+        """Close the consumer, also while no broker answers."""
+        try:
+            await super().on_thread_stop()
+        except asyncio.CancelledError:
+            # aiokafka's fetcher cancels the fetches under way and waits for them; one that failed just before, and
+            # now sleeps until its next attempt, takes the whole closing along.
+            await self._ensure_consumer()._client.close()
 
     async def take_chunks(self, room: Room, chunk_records: int, timeout_seconds: float) -> dict[TP, Chunk]:
         """Take what was fetched: at most one chunk per partition, within *room*; waits up to *timeout_seconds*.
@@ -87,20 +110,15 @@ class ChunkThread(AIOKafkaConsumerThread):
         if not result.has_more() or not result.check_assignment(tp):
             return None
         state = result._assignment.state_value(tp)
-        start, size, records = state.position, 0, []
-        for record in result._partition_records:
-            records.append(record)
-            size += _weight(record)
-            if len(records) >= max_records or size >= max_bytes:
-                result._update_position()
-                break
-        else:
-            result._update_position()
+        start = state.position
+        records, nbytes, exhausted = take(result._partition_records, max_records, max_bytes)
+        result._update_position()
+        if exhausted:
             result._partition_records = None
         end = state.position
         if start == end:
             return None
-        return Chunk(records, tp=tp, start=start, end=end, nbytes=size, epoch=self.consumer.epoch)
+        return Chunk(records, tp=tp, start=start, end=end, nbytes=nbytes, epoch=self.consumer.epoch)
 
 
 def _pause(subscriptions: Any) -> None:
@@ -112,13 +130,6 @@ def _pause(subscriptions: Any) -> None:
 def _resume(subscriptions: Any) -> None:
     for tp in subscriptions.paused_partitions():
         subscriptions.resume(tp)
-
-
-def _weight(record: Any) -> int:
-    size = max(record.serialized_key_size, 0) + max(record.serialized_value_size, 0)
-    for name, value in record.headers:
-        size += len(name) + len(value or b"")
-    return int(size)
 
 
 def _forget(fetcher: Any, tp: TopicPartition) -> None:

@@ -3,16 +3,19 @@
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from enum import Enum
 from typing import Any
 
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import (
+    BrokerResponseError,
     KafkaConnectionError,
     KafkaError,
     KafkaTimeoutError,
     MessageSizeTooLargeError,
     RecordListTooLargeError,
+    kafka_errors,
 )
 
 from app.errors import PublishFailed
@@ -29,6 +32,30 @@ LONGEST_BACKOFF_SECONDS = 5.0
 SLOW_SECONDS = 3.0
 # Partitions that a topic gains are known within this.
 METADATA_MAX_AGE_MS = 30_000
+
+
+class InvalidRecordError(BrokerResponseError):  # type: ignore[misc]
+    """Kafka's INVALID_RECORD, which aiokafka does not know: the topic does not take such a record."""
+
+    errno = 87
+    message = "INVALID_RECORD"
+
+
+kafka_errors.setdefault(InvalidRecordError.errno, InvalidRecordError)
+
+
+class Refusal(Enum):
+    """Why the broker takes one record and not another."""
+
+    TOO_LARGE = "too_large"
+    INVALID = "invalid"
+
+
+_REFUSALS: Mapping[type[KafkaError], Refusal] = {
+    MessageSizeTooLargeError: Refusal.TOO_LARGE,
+    RecordListTooLargeError: Refusal.TOO_LARGE,
+    kafka_errors[InvalidRecordError.errno]: Refusal.INVALID,
+}
 
 
 class Publisher:
@@ -106,8 +133,8 @@ class Publisher:
                 return f"{tp.topic}[{tp.partition}]: the broker has not confirmed a batch for {now - since:.0f} s"
         return None
 
-    async def publish(self, topic: str, partition: int, records: Sequence[Outgoing]) -> list[int]:
-        """Publish *records* in order; returns the places of those that the broker refused as too large by themselves.
+    async def publish(self, topic: str, partition: int, records: Sequence[Outgoing]) -> dict[int, Refusal]:
+        """Publish *records* in order; returns the places of those that the broker refuses by themselves, and why.
 
         A broker that is away is waited for.
 
@@ -117,12 +144,12 @@ class Publisher:
         tp = TopicPartition(topic, partition)
         # One timestamp for all: filled again, a batch must take exactly the records that it took before.
         timestamp_ms = int(time.time() * 1000)
-        refused: list[int] = []
+        refused: dict[int, Refusal] = {}
         start = 0
         while start < len(records):
             batch = self._fill(records[start:], timestamp_ms)
             stop = start + batch.record_count()
-            refused += [start + place for place in await self._deliver(tp, records[start:stop], batch, timestamp_ms)]
+            refused |= _moved(await self._deliver(tp, records[start:stop], batch, timestamp_ms), start)
             start = stop
         return refused
 
@@ -130,31 +157,30 @@ class Publisher:
         """A batch of the first of *records*: as many as fit, at least one."""
         batch = self._producer.create_batch()
         append = batch.append
-        for key, value, headers in records:
-            if append(key=key, value=value, timestamp=timestamp_ms, headers=headers) is None:
+        for record in records:
+            if append(key=record.key, value=record.value, timestamp=timestamp_ms, headers=record.headers) is None:
                 break
         batch.close()
         return batch
 
     async def _deliver(
         self, tp: TopicPartition, records: Sequence[Outgoing], batch: Any, timestamp_ms: int
-    ) -> list[int]:
-        """Send *batch*, which holds *records*; when it is too large, in halves until the culprits are alone."""
+    ) -> dict[int, Refusal]:
+        """Send *batch*, which holds *records*; when it is refused, in halves until the culprits are alone."""
         self._waiting[tp] = time.monotonic()
         try:
             await self._confirm(tp, records, batch, timestamp_ms)
-        except (MessageSizeTooLargeError, RecordListTooLargeError):
+        except tuple(_REFUSALS) as error:
             if len(records) == 1:
-                return [0]
+                return {0: _REFUSALS[type(error)]}
             middle = len(records) // 2
-            refused: list[int] = []
+            refused: dict[int, Refusal] = {}
             for first, half in ((0, records[:middle]), (middle, records[middle:])):
-                places = await self._deliver(tp, half, self._fill(half, timestamp_ms), timestamp_ms)
-                refused += [first + place for place in places]
+                refused |= _moved(await self._deliver(tp, half, self._fill(half, timestamp_ms), timestamp_ms), first)
             return refused
         finally:
             self._waiting.pop(tp, None)
-        return []
+        return {}
 
     async def _confirm(self, tp: TopicPartition, records: Sequence[Outgoing], batch: Any, timestamp_ms: int) -> None:
         backoff = 0.1
@@ -162,7 +188,7 @@ class Publisher:
             try:
                 await (await self._producer.send_batch(batch, tp.topic, partition=tp.partition))
                 return
-            except (MessageSizeTooLargeError, RecordListTooLargeError):
+            except tuple(_REFUSALS):
                 raise
             except KafkaError as error:
                 if not (error.retriable or isinstance(error, KafkaTimeoutError | KafkaConnectionError)):
@@ -172,6 +198,10 @@ class Publisher:
             await asyncio.sleep(backoff)
             backoff = min(backoff * 2, LONGEST_BACKOFF_SECONDS)
             batch = self._fill(records, timestamp_ms)
+
+
+def _moved(refused: Mapping[int, Refusal], by: int) -> dict[int, Refusal]:
+    return {place + by: why for place, why in refused.items()}
 
 
 def _warn(tp: TopicPartition, error: KafkaError, backoff_seconds: float) -> None:

@@ -242,12 +242,14 @@ class Consumer(driver.Consumer):
         return True
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
-        # A crash ends the consumer thread; a commit handed to it then would be waited for without end.
+        # A crash ends the consumer thread; a commit handed to it then is cancelled, or waited for without end.
         commit = asyncio.ensure_future(super()._commit(offsets))
         crashed = asyncio.ensure_future(self._crashed.wait())
         await asyncio.wait([commit, crashed], return_when=asyncio.FIRST_COMPLETED)
         crashed.cancel()
-        return commit.result() if commit.done() else not commit.cancel()
+        if not commit.done():
+            commit.cancel()
+        return commit.done() and not commit.cancelled() and commit.result()
 
     # -- coming and going of partitions
 

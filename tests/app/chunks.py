@@ -2,14 +2,26 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from aiokafka import TopicPartition
-from aiokafka.structs import ConsumerRecord
 
 from app.kafka.chunk import Chunk
 
 TOPIC = "in"
 TIMESTAMP = 1_700_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A record as it was fetched, and the partition that its chunk is to have."""
+
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes | None]]
+    partition: int
 
 
 def record(
@@ -20,8 +32,8 @@ def record(
     key: bytes | None = None,
     headers: Sequence[tuple[str, bytes | None]] = (),
     timestamp: int = TIMESTAMP,
-) -> ConsumerRecord:
-    return ConsumerRecord(TOPIC, partition, offset, timestamp, 0, key, value, None, -1, -1, tuple(headers))
+) -> Received:
+    return Received(offset, timestamp, key, value, headers, partition)
 
 
 def row(name: str, *features: float) -> bytes:
@@ -29,9 +41,7 @@ def row(name: str, *features: float) -> bytes:
     return json.dumps({"id": name, "features": features}).encode()
 
 
-def chunk(
-    *records: ConsumerRecord, start: int | None = None, end: int | None = None, nbytes: int | None = None
-) -> Chunk:
+def chunk(*records: Received, start: int | None = None, end: int | None = None, nbytes: int | None = None) -> Chunk:
     """A chunk that spans its records, or `start` to `end` where they are given."""
     begin = start if start is not None else records[0].offset
     return Chunk(

@@ -12,6 +12,7 @@ import pytest
 from faust.types import TP
 
 from app.assembly import load_predictor, make_pipeline
+from app.kafka.publisher import Refusal
 from app.metrics import Metrics
 from app.records import Outgoing
 from config.settings import Settings, load_settings
@@ -44,9 +45,9 @@ class Paper:
     def partition_count(self, topic: str) -> int:
         return 1 if topic == TOPIC else 2
 
-    async def publish(self, topic: str, partition: int, records: Sequence[Outgoing]) -> list[int]:
+    async def publish(self, topic: str, partition: int, records: Sequence[Outgoing]) -> dict[int, Refusal]:
         self.published += [(topic, partition, each) for each in records]
-        return []
+        return {}
 
 
 async def rank(executor: ThreadPoolExecutor, predictor: Predictor, *values: bytes, **variables: str) -> Any:

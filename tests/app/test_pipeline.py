@@ -19,7 +19,7 @@ from app.codecs.json import JsonDecoder
 from app.codecs.prediction import PredictionEncoder
 from app.errors import ModelFailed, PublishFailed
 from app.kafka.chunk import Chunk
-from app.kafka.publisher import Publisher
+from app.kafka.publisher import Publisher, Refusal
 from app.kafka.routing import Router
 from app.metrics import Metrics
 from app.pipeline import Pipeline
@@ -44,18 +44,19 @@ class Outlet:
         self.counts = {TOPIC: 2, OUTPUT: partitions, DEAD_LETTERS: partitions}
         self.confirmed: list[tuple[str, int, Outgoing]] = []
         self.refuses: Callable[[str, Outgoing], bool] = lambda topic, record: False
+        self.refusal = Refusal.TOO_LARGE
         self.fails: Callable[[str, int], bool] = lambda topic, partition: False
         self.confirms = asyncio.Event()
         self.confirms.set()
         self.waiting = 0
 
-    async def publish(self, topic: str, partition: int, records: Sequence[Outgoing]) -> list[int]:
+    async def publish(self, topic: str, partition: int, records: Sequence[Outgoing]) -> dict[int, Refusal]:
         self.waiting += 1
         await self.confirms.wait()
         self.waiting -= 1
         if self.fails(topic, partition):
             raise PublishFailed("the broker refused a batch")
-        refused = [place for place, each in enumerate(records) if self.refuses(topic, each)]
+        refused = {place: self.refusal for place, each in enumerate(records) if self.refuses(topic, each)}
         self.confirmed += [(topic, partition, each) for place, each in enumerate(records) if place not in refused]
         return refused
 
@@ -254,6 +255,30 @@ async def test_a_dead_letter_that_is_too_large_even_without_its_value_is_our_fau
         await rig.wait_for(lambda: bool(rig.failures))
         assert "raise max.message.bytes of the topic" in str(rig.failures[0])
         assert rig.acknowledged == []
+
+
+async def test_a_ranking_that_the_topic_takes_for_invalid_becomes_a_dead_letter_of_its_record():
+    async with Rig(NumpyModel(), Outlet()) as rig:
+        rig.outlet.refusal = Refusal.INVALID
+        rig.outlet.refuses = lambda topic, each: topic == OUTPUT and each.key == b"k1"
+        rig.accept(rows(0, 1, 2, 3))
+        await rig.wait_until_acknowledged(1)
+        letters = rig.outlet.to(DEAD_LETTERS)
+        assert (ids(rig.outlet.to(OUTPUT)), ids(letters), reasons(letters)) == (
+            ["r0", "r2"],
+            ["r1"],
+            [b"not_encodable"],
+        )
+
+
+async def test_a_dead_letter_that_the_topic_takes_for_invalid_keeps_its_value_and_stops_the_worker():
+    async with Rig(NumpyModel(), Outlet()) as rig:
+        rig.outlet.refusal = Refusal.INVALID
+        rig.outlet.refuses = lambda topic, each: topic == DEAD_LETTERS and each.value is not None
+        rig.accept(chunk(record(0, b"x")))
+        await rig.wait_for(lambda: bool(rig.failures))
+        assert "set its cleanup.policy to delete" in str(rig.failures[0])
+        assert (rig.acknowledged, rig.outlet.to(DEAD_LETTERS)) == ([], [])
 
 
 async def test_topics_with_another_number_of_partitions_are_filled_by_key_and_refusals_find_their_record():

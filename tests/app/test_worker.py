@@ -164,7 +164,7 @@ async def test_a_broker_that_goes_away_while_topics_are_waited_for_is_waited_for
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
     with EmbeddedBroker() as first:
-        topics = Topics("in", "out", "in.dead-letters", "group", TopicClient(first.bootstrap_servers))
+        topics = Topics("in", "out", "in.dead-letters", "group", TopicClient(first))
         async with running(topics, NumpyModel(), monkeypatch) as run:
             await run.until(lambda: "do not exist: in, out, in.dead-letters" in run.worker.unready())
             first.stop()
@@ -277,7 +277,7 @@ async def test_an_error_while_leaving_still_gives_a_status(topics: Topics, monke
         assert await run.stop() == 1
 
 
-@pytest.mark.needs_transactions  # the embedded broker takes records for topics that it does not have
+@pytest.mark.needs_apache_kafka  # the embedded broker takes records for topics that it does not have
 async def test_an_output_topic_that_is_gone_for_a_while_is_told_and_waited_for(
     topics: Topics, monkeypatch: pytest.MonkeyPatch
 ):

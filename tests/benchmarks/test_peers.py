@@ -9,7 +9,7 @@ from benchmarks.contenders import Contender, Stage
 from tests.broker.session import Broker
 
 # The benchmark measures Apache Kafka only; the embedded broker does not tell end offsets as it does.
-pytestmark = pytest.mark.needs_transactions
+pytestmark = pytest.mark.needs_apache_kafka
 
 
 @pytest.fixture(scope="module")

@@ -35,13 +35,20 @@ class Record:
 
 
 class Writer:
-    """Writes records and waits for the broker's confirmation."""
+    """Writes records and waits for the broker's confirmation.
 
-    def __init__(self, bootstrap_servers: str) -> None:
+    Args:
+        bootstrap_servers: `host:port` of brokers.
+        idempotent: whether the broker knows idempotent producers. Without that, a batch that a new topic refuses for
+            a moment is overtaken by the next.
+    """
+
+    def __init__(self, bootstrap_servers: str, *, idempotent: bool) -> None:
         self._producer = Producer(
             {
                 **COMMON,
                 "bootstrap.servers": bootstrap_servers,
+                "enable.idempotence": idempotent,
                 "partitioner": "murmur2_random",
                 "message.max.bytes": _LARGEST,
                 "queue.buffering.max.messages": 2_000_000,

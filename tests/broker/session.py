@@ -21,6 +21,10 @@ class Broker(Protocol):
     def bootstrap_servers(self) -> str:
         """Where clients connect."""
 
+    @property
+    def transactions(self) -> bool:
+        """Whether it has transactions and idempotent producers."""
+
 
 class SessionBroker:
     """Starts the session's broker when it is first asked for, and ends it with the session."""

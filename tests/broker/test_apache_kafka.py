@@ -5,7 +5,7 @@ from tests.broker.apache_kafka import ApacheKafka
 from tests.broker.records import Record
 from tests.broker.topics import TopicClient
 
-pytestmark = pytest.mark.needs_transactions
+pytestmark = pytest.mark.needs_apache_kafka
 
 
 def test_a_killed_broker_comes_back_with_its_data_its_address_and_the_properties_it_was_given(tmp_path):
@@ -13,7 +13,7 @@ def test_a_killed_broker_comes_back_with_its_data_its_address_and_the_properties
     short = {"broker.session.timeout.ms": "1500", "broker.heartbeat.interval.ms": "300"}
     with ApacheKafka(tmp_path, properties={**short, "message.max.bytes": "1000"}) as kafka:
         address = kafka.bootstrap_servers
-        client = TopicClient(address)
+        client = TopicClient(kafka)
         client.create("survivor", partitions=1)
         client.write("survivor", [Record(b"kept")])
         kafka.kill()

@@ -7,7 +7,7 @@ ROOT = Path(__file__).parents[2]
 PROBE = """
 import pytest
 def test_any_broker(kafka): assert kafka.bootstrap_servers
-@pytest.mark.needs_transactions
+@pytest.mark.needs_apache_kafka
 def test_a_real_one(kafka): assert False, "must not run"
 """
 
@@ -23,7 +23,7 @@ def run_probe(folder, **environment):
     return done.returncode, done.stdout
 
 
-def test_without_java_the_embedded_broker_stands_in_and_transactions_are_skipped(tmp_path):
+def test_without_java_the_embedded_broker_stands_in_and_tests_that_need_apache_kafka_are_skipped(tmp_path):
     status, said = run_probe(tmp_path)
     assert status == 0, said
     assert "1 passed, 1 skipped" in said

@@ -13,14 +13,14 @@ SENT = [
 
 @pytest.fixture(params=["kafka", "tansu"])
 def client(request):
-    client = TopicClient(request.getfixturevalue(request.param).bootstrap_servers)
+    client = TopicClient(request.getfixturevalue(request.param))
     yield client
     client.close()
 
 
 @pytest.fixture
 def topic(client):
-    with fresh_topics(client.bootstrap_servers, partitions=3) as topics:
+    with fresh_topics(client.broker, partitions=3) as topics:
         yield topics.input
 
 
@@ -49,6 +49,6 @@ def test_an_empty_topic_has_no_records_and_no_commits(client, topic):
 
 
 def test_fresh_topics_are_gone_afterwards(client):
-    with fresh_topics(client.bootstrap_servers) as topics:
+    with fresh_topics(client.broker) as topics:
         assert client.partitions(topics.dead_letters) == [0, 1, 2, 3]
     assert not {topics.input, topics.output, topics.dead_letters} & set(client.names())

@@ -10,6 +10,7 @@ from confluent_kafka import OFFSET_END, Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
 
 from tests.broker.records import COMMON, Reader, Record, Writer
+from tests.broker.session import Broker
 
 _ANSWER_S = 30  # longest wait for one answer of the broker
 
@@ -17,11 +18,12 @@ _ANSWER_S = 30  # longest wait for one answer of the broker
 class TopicClient:
     """Makes, fills, reads and deletes topics on one broker; close() it."""
 
-    def __init__(self, bootstrap_servers: str) -> None:
-        self.bootstrap_servers = bootstrap_servers
-        self._settings = {**COMMON, "bootstrap.servers": bootstrap_servers}
+    def __init__(self, broker: Broker) -> None:
+        self.broker = broker
+        self.bootstrap_servers = broker.bootstrap_servers
+        self._settings = {**COMMON, "bootstrap.servers": self.bootstrap_servers}
         self._admin = AdminClient(self._settings)
-        self._writer = Writer(bootstrap_servers)
+        self._writer = Writer(self.bootstrap_servers, idempotent=broker.transactions)
 
     def create(self, *names: str, partitions: int = 4, config: Mapping[str, str] | None = None) -> None:
         """Make topics and return when every partition has a leader."""
@@ -123,12 +125,10 @@ class Topics:
 
 
 @contextmanager
-def fresh_topics(
-    bootstrap_servers: str, *, partitions: int = 4, config: Mapping[str, str] | None = None
-) -> Iterator[Topics]:
+def fresh_topics(broker: Broker, *, partitions: int = 4, config: Mapping[str, str] | None = None) -> Iterator[Topics]:
     """Make an input, an output and a dead-letter topic, and delete them afterwards."""
     name = f"t-{uuid.uuid4().hex[:12]}"
-    client = TopicClient(bootstrap_servers)
+    client = TopicClient(broker)
     topics = Topics(f"{name}.in", f"{name}.out", f"{name}.in.dead-letters", f"{name}.group", client)
     names = topics.input, topics.output, topics.dead_letters
     try:

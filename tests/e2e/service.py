@@ -17,22 +17,14 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from app.ports import free_ports
 from tests.broker.topics import Topics
+from tests.variables import variables_for
 
 READY_SECONDS = 90  # importing TensorFlow on a machine that runs other tests at the same time
 
 
 def environment(topics: Topics, model: Path | str) -> dict[str, str]:
     """What the service is told for *topics* and *model*."""
-    return {
-        "KAFKA_BOOTSTRAP_SERVERS": topics.client.bootstrap_servers,
-        "INPUT_TOPIC": topics.input,
-        "OUTPUT_TOPIC": topics.output,
-        "DEAD_LETTER_TOPIC": topics.dead_letters,
-        "CONSUMER_GROUP": topics.group,
-        "KAFKA_SESSION_TIMEOUT_MS": "6000",
-        "MODEL_PATH": str(model),
-        "HTTP_HOST": "127.0.0.1",
-    }
+    return {**variables_for(topics, model), "HTTP_HOST": "127.0.0.1"}
 
 
 class Service:

@@ -15,7 +15,7 @@ def test_every_malformed_record_is_dead_lettered_once_and_every_good_one_is_pred
 ):
     malformed = list(MALFORMED)
     assert len(malformed) >= 200
-    with fresh_topics(kafka.bootstrap_servers, config={"max.message.bytes": "10000000"}) as topics:
+    with fresh_topics(kafka, config={"max.message.bytes": "10000000"}) as topics:
         records: list[Record] = []
         for place, bad in enumerate(malformed):
             records.append(record(place, features[place], partitions=1))
@@ -47,7 +47,7 @@ def test_every_malformed_record_is_dead_lettered_once_and_every_good_one_is_pred
 def test_what_the_broker_refuses_as_too_large_goes_out_smaller_or_without_its_value(
     topics: Topics, mlp: Path, features, tmp_path: Path
 ):
-    small = TopicClient(topics.client.bootstrap_servers)
+    small = TopicClient(topics.client.broker)
     output, letters = f"{topics.output}-small", f"{topics.dead_letters}-small"
     small.create(output, config={"max.message.bytes": "1000"})
     small.create(letters, config={"max.message.bytes": "3000"})

@@ -1,11 +1,13 @@
 """How the service starts, what its HTTP port tells, and how it stops."""
 
 import json
+import os
 import signal
 from pathlib import Path
 
 import pytest
 
+from app.broker import EmbeddedBroker
 from tests.broker.topics import TopicClient, Topics
 from tests.e2e.conftest import record
 from tests.e2e.service import Service, environment
@@ -87,7 +89,7 @@ def test_a_second_signal_ends_at_once(topics: Topics, mlp: Path, tmp_path: Path)
 
 
 def test_missing_topics_are_named_and_waited_for(topics: Topics, mlp: Path, features, tmp_path: Path):
-    client = TopicClient(topics.client.bootstrap_servers)
+    client = TopicClient(topics.client.broker)
     output, letters = f"{topics.output}-late", f"{topics.dead_letters}-late"
     variables = environment(topics, mlp) | {"OUTPUT_TOPIC": output, "DEAD_LETTER_TOPIC": letters}
     topics.client.write(topics.input, [record(0, features[0])])
@@ -102,6 +104,24 @@ def test_missing_topics_are_named_and_waited_for(topics: Topics, mlp: Path, feat
     assert set(client.names()) >= {output, letters}
     client.delete(output, letters)
     client.close()
+
+
+@pytest.mark.parametrize("trouble", [signal.SIGKILL, signal.SIGSTOP])
+def test_a_broker_that_is_gone_or_frozen_keeps_nobody_from_stopping(
+    mlp: Path, features, tmp_path: Path, trouble: signal.Signals
+):
+    with EmbeddedBroker() as broker:
+        topics = Topics("in", "out", "in.dead-letters", "group", TopicClient(broker))
+        topics.client.create(topics.input, topics.output, topics.dead_letters)
+        with Service(tmp_path, environment(topics, mlp)) as service:
+            service.wait_until_ready()
+            topics.client.write(topics.input, [record(place, features[place]) for place in range(100)])
+            topics.client.wait_until_committed(topics.input, topics.group)
+            os.kill(broker.pid, trouble)
+            if trouble is signal.SIGKILL:
+                service.wait_for(lambda: "broker" in service.get("/readyz")[1])
+            assert service.stop() == 0
+            assert "Traceback" not in service.log
 
 
 def test_a_broker_that_is_not_there_yet_is_waited_for(topics: Topics, mlp: Path, tmp_path: Path):

@@ -7,14 +7,14 @@ from app.codecs.json import Decoded, JsonDecoder
 from models.signature import Signature, TensorSpec
 from tests.app.codecs.malformed import MAX_BYTES
 
+ORIGIN = "in-3"
+
 
 @dataclass(frozen=True, slots=True)
 class Record:
     """What decoding needs of a record."""
 
     value: bytes | None
-    topic: str = "in"
-    partition: int = 3
     offset: int = 7
     key: bytes | None = None
 
@@ -33,4 +33,4 @@ def decoder(
 
 def decode(decoder: JsonDecoder, *values: str | bytes) -> Decoded:
     """Decode a chunk of these values."""
-    return decoder.decode([Record(value.encode() if isinstance(value, str) else value) for value in values])
+    return decoder.decode([Record(value.encode() if isinstance(value, str) else value) for value in values], ORIGIN)

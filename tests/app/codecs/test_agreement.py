@@ -14,7 +14,7 @@ from app.codecs.json import JsonDecoder, RowGroup
 from app.errors import RejectedRecord
 from models.signature import Signature
 from tests.app.codecs.documents import FIELDS, ID_FIELD, documents, signatures
-from tests.app.codecs.records import Record
+from tests.app.codecs.records import ORIGIN, Record
 
 MAX_BYTES = 20_000
 
@@ -40,7 +40,7 @@ def test_whatever_the_records_the_decoder_says_what_the_exact_way_alone_says(
     exact = ExactReader(columns, RecordFields.of(signature, fields=fields, id_field=ID_FIELD), MAX_BYTES)
     decoder = JsonDecoder(signature, fields=fields, id_field=ID_FIELD, max_bytes=MAX_BYTES)
 
-    decoded = decoder.decode([Record(value, key=b"key") for value in values])
+    decoded = decoder.decode([Record(value, key=b"key") for value in values], ORIGIN)
 
     rejected = dict(decoded.rejected)
     rows = {place: (group, row) for group in decoded.groups for row, place in enumerate(group.positions)}

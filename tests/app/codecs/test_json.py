@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from aiokafka.structs import ConsumerRecord
+from aiokafka.record.default_records import DefaultRecord
 
 from app.errors import Reason, StartFailed
 from models.signature import TensorSpec
 from tests.app.codecs.malformed import GOOD, LENGTH, MALFORMED, MAX_BYTES, Malformed, features, record
-from tests.app.codecs.records import Record, decode, decoder, spec
+from tests.app.codecs.records import ORIGIN, Record, decode, decoder, spec
 
 FEATURES = spec("features", "float32", LENGTH)
 GOOD_ROW = np.array(json.loads(GOOD), np.float32)
@@ -37,7 +37,7 @@ ODDITIES = {
 
 @pytest.mark.parametrize("case", MALFORMED, ids=lambda case: case.name)
 def test_a_malformed_value_is_refused_where_and_why_the_table_says(case: Malformed) -> None:
-    decoded = decoder(FEATURES).decode([Record(case.value)])
+    decoded = decoder(FEATURES).decode([Record(case.value)], ORIGIN)
 
     [(place, rejection)] = decoded.rejected
     assert (place, decoded.groups) == (0, ())
@@ -61,7 +61,7 @@ def test_malformed_values_do_no_harm_to_the_good_ones_between_them() -> None:
     for place, case in enumerate(MALFORMED):
         chunk += [Record(case.value), Record(record(id_=f'"good-{place}"').encode())]
 
-    decoded = decoder(FEATURES).decode(chunk)
+    decoded = decoder(FEATURES).decode(chunk, ORIGIN)
 
     [group] = decoded.groups
     assert [place for place, _ in decoded.rejected] == list(range(0, len(chunk), 2))
@@ -100,22 +100,22 @@ def test_a_chunk_without_rejections_is_one_group_of_all_places() -> None:
 
 
 def test_an_empty_chunk_has_neither_groups_nor_rejections() -> None:
-    decoded = decoder(FEATURES).decode([])
+    decoded = decoder(FEATURES).decode([], ORIGIN)
 
     assert (decoded.groups, decoded.rejected) == ((), ())
 
 
 def test_records_of_aiokafka_are_decoded_as_they_are() -> None:
     value = record(id_="null").encode()
-    received = ConsumerRecord("topic", 2, 41, 0, 0, b"\xff", value, None, 1, len(value), ())
+    received = DefaultRecord(41, 0, 0, b"\xff", value, [])
 
-    [group] = decoder(FEATURES).decode([received]).groups
-    assert group.ids == ["topic-2-41"]
+    [group] = decoder(FEATURES).decode([received], ORIGIN).groups
+    assert group.ids == ["in-3-41"]
 
 
 def test_a_rejection_keeps_nothing_of_the_record_alive() -> None:
     for case in MALFORMED:
-        [(_, rejection)] = decoder(FEATURES).decode([Record(case.value)]).rejected
+        [(_, rejection)] = decoder(FEATURES).decode([Record(case.value)], ORIGIN).rejected
         assert (rejection.__traceback__, rejection.__cause__, rejection.__context__) == (None, None, None)
 
 
@@ -195,7 +195,7 @@ def test_an_id_is_echoed_as_it_came(text: str, expected: str | int) -> None:
 )
 @pytest.mark.parametrize("value", [record(id_="null"), '{"features":' + GOOD + "}"], ids=["null", "missing"])
 def test_a_record_without_an_id_is_called_by_its_key_or_its_place(value: str, key: bytes | None, expected: str) -> None:
-    [group] = decoder(FEATURES).decode([Record(value.encode(), key=key)]).groups
+    [group] = decoder(FEATURES).decode([Record(value.encode(), key=key)], ORIGIN).groups
 
     assert group.ids == [expected]
 
@@ -215,7 +215,7 @@ def test_a_record_without_an_id_is_called_by_its_key_or_its_place(value: str, ke
 )
 def test_an_id_may_lie_levels_down(meta: str | None, expected: str) -> None:
     value = '{"x":1' + (f',"meta":{meta}' if meta else "") + "}"
-    decoded = decoder(spec("x", "int32"), id_field="meta.id").decode([Record(value.encode(), key=b"key")])
+    decoded = decoder(spec("x", "int32"), id_field="meta.id").decode([Record(value.encode(), key=b"key")], ORIGIN)
 
     assert expected in [*(group.ids[0] for group in decoded.groups), *(why.reason for _, why in decoded.rejected)]
 

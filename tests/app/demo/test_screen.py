@@ -3,7 +3,7 @@ from io import StringIO
 
 from rich.console import Console
 
-from app.demo.screen import PlainScreen, open_screen
+from app.demo.screen import PlainScreen, Screen, open_screen
 from app.demo.tally import Prediction, View
 from app.demo.terminal import TerminalScreen
 
@@ -19,17 +19,22 @@ VIEW = View(
 )
 
 
-def test_into_a_pipe_go_plain_lines_without_any_control_characters(capsys):
-    screen = open_screen()
-    assert isinstance(screen, PlainScreen)
+def show_a_demo(screen: Screen) -> None:
     with screen.step("model") as step:
-        step.progress(0.5, "half way")
-        step.result = "trained"
+        step.progress(0.5, "[half] way")
+        step.result = "[trained] well"
     with screen.stream("stream") as show:
         show(VIEW)
     screen.verdict(["all in all"], ["a fault"])
+
+
+def test_into_a_pipe_go_plain_lines_without_any_control_characters(capsys):
+    screen = open_screen()
+    assert isinstance(screen, PlainScreen)
+    show_a_demo(screen)
     said = capsys.readouterr().out
-    assert re.fullmatch(r"model \.\.\.\n    trained \(0\.\d s\)\nstream \.\.\.\n\nall in all\nWRONG: a fault\n", said)
+    told = r"model \.\.\.\n    \[trained\] well \(0\.\d s\)\nstream \.\.\.\n\nall in all\nWRONG: a fault\n"
+    assert re.fullmatch(told, said)
 
 
 def test_a_long_stream_is_told_about_once_a_second(capsys):
@@ -45,12 +50,7 @@ def test_a_long_stream_is_told_about_once_a_second(capsys):
 def test_a_terminal_shows_the_figures_and_the_newest_predictions():
     written = StringIO()
     screen = TerminalScreen(Console(file=written, force_terminal=True, color_system=None, width=120))
-    with screen.step("model") as step:
-        step.progress(0.5, "[half] way")
-        step.result = "[trained] well"
-    with screen.stream("stream") as show:
-        show(VIEW)
-    screen.verdict(["all in all"], ["a fault"])
+    show_a_demo(screen)
     said = written.getvalue()
     for words in ("[half] way", "[trained] well", "1234/20000", "266", "1. three 0.900  2. eight 0.100", "✗ a fault"):
         assert words in said

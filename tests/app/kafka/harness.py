@@ -12,19 +12,11 @@ from app.kafka.consuming import add_agent, make_app
 from app.kafka.transport import ChunkApp
 from config.settings import Settings, load_settings
 from tests.broker.topics import Topics
+from tests.variables import variables_for
 
 
 def settings_for(topics: Topics, **variables: str) -> Settings:
-    environ = {
-        "KAFKA_BOOTSTRAP_SERVERS": topics.client.bootstrap_servers,
-        "INPUT_TOPIC": topics.input,
-        "OUTPUT_TOPIC": topics.output,
-        "DEAD_LETTER_TOPIC": topics.dead_letters,
-        "CONSUMER_GROUP": topics.group,
-        "KAFKA_SESSION_TIMEOUT_MS": "6000",
-        "MODEL_PATH": "model",
-    }
-    return load_settings({**environ, **variables}, env_file=None)
+    return load_settings(variables_for(topics, "model") | variables, env_file=None)
 
 
 class Receiver:
@@ -66,7 +58,7 @@ class Receiver:
 
     @property
     def offsets(self) -> list[tuple[int, int]]:
-        return sorted((record.partition, record.offset) for record in self.records)
+        return sorted((chunk.tp.partition, record.offset) for chunk in self.chunks for record in chunk)
 
     async def wait_for(self, condition: Callable[[], bool], within: float = 60.0) -> None:
         """Return when *condition* holds."""
@@ -86,6 +78,7 @@ async def consuming(topics: Topics, receiver: Receiver | None = None, **variable
     try:
         yield receiver
     finally:
-        if not receiver.app.should_stop:
-            await receiver.app.consumer.drain()
-        await receiver.app.stop()
+        async with asyncio.timeout(30):
+            if not receiver.app.should_stop:
+                await receiver.app.consumer.drain()
+            await receiver.app.stop()

@@ -58,7 +58,7 @@ def _often(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(params=["kafka", "tansu"])
 def any_topics(request: pytest.FixtureRequest) -> Iterator[Topics]:
-    with fresh_topics(request.getfixturevalue(request.param).bootstrap_servers, partitions=2) as topics:
+    with fresh_topics(request.getfixturevalue(request.param), partitions=2) as topics:
         yield topics
 
 
@@ -188,12 +188,19 @@ async def test_a_broker_that_does_not_answer_in_time_is_given_up(monkeypatch: py
         await until(lambda: board.looks > looks + 2)
 
 
-async def test_records_that_were_never_fetched_are_as_old_as_the_first_sight_of_them():
+@asynccontextmanager
+async def never_fetched_and_first_seen_seven_seconds_ago() -> AsyncIterator[tuple[Book, Board]]:
+    """A watch on three waiting records."""
     now = 1_700_000_010.0
     book, board = Book(Watermark(0), committed=0, end=3), Board()
     async with watching(book, board, lambda: now):
         await until(lambda: board.shown == {0: (3, 0.0)})
         now += 7
+        yield book, board
+
+
+async def test_records_that_were_never_fetched_are_as_old_as_the_first_sight_of_them():
+    async with never_fetched_and_first_seen_seven_seconds_ago() as (_, board):
         await until(lambda: board.shown == {0: (3, 7.0)})
 
 
@@ -215,11 +222,7 @@ async def test_a_stream_that_is_kept_up_with_does_not_grow_older():
 
 
 async def test_records_that_wait_one_after_the_other_are_not_taken_for_one_that_waits_all_the_time():
-    now = 1_700_000_010.0
-    book, board = Book(Watermark(0), committed=0, end=3), Board()
-    async with watching(book, board, lambda: now):
-        await until(lambda: board.shown == {0: (3, 0.0)})
-        now += 7
+    async with never_fetched_and_first_seen_seven_seconds_ago() as (book, board):
         await until(lambda: board.shown == {0: (3, 7.0)})
         book.committed, book.end = 2, 5
         await until(lambda: board.shown == {0: (3, 0.0)})

@@ -12,10 +12,11 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaConnectionError, KafkaError, RequestTimedOutError
 from aiokafka.producer.message_accumulator import BatchBuilder
+from msgspec.structs import replace
 
 from app.broker import EmbeddedBroker
 from app.errors import PublishFailed
-from app.kafka.publisher import BATCH_BYTES, Publisher
+from app.kafka.publisher import BATCH_BYTES, Publisher, Refusal
 from app.ports import free_ports
 from app.records import Outgoing
 from tests.app.kafka.harness import consuming
@@ -72,7 +73,7 @@ async def test_records_of_a_partition_keep_their_order_over_many_calls(topics: T
         async def in_pieces(partition: int) -> None:
             for start in range(0, len(wanted[partition]), 7):
                 piece = wanted[partition][start : start + 7]
-                assert await publisher.publish(topics.output, partition, piece) == []
+                assert await publisher.publish(topics.output, partition, piece) == {}
 
         await asyncio.gather(*(in_pieces(partition) for partition in range(4)))
     read = await asyncio.to_thread(topics.client.read_all, topics.output)
@@ -86,7 +87,7 @@ async def test_two_callers_share_a_partition_and_each_keeps_its_own_order(topics
         async def many(name: bytes) -> None:
             for start in range(0, 40, 4):
                 records = [Outgoing(name, b"%d" % number, []) for number in range(start, start + 4)]
-                assert await publisher.publish(topics.output, 0, records) == []
+                assert await publisher.publish(topics.output, 0, records) == {}
 
         await asyncio.gather(many(b"a"), many(b"b"), many(b"c"))
     read = await asyncio.to_thread(topics.client.read_all, topics.output)
@@ -104,7 +105,7 @@ async def test_keys_values_and_headers_arrive_as_they_are(topics: Topics):
         Outgoing(b"", b"", []),
     ]
     async with publishing(topics.client.bootstrap_servers, topics.output) as publisher:
-        assert await publisher.publish(topics.output, 2, records) == []
+        assert await publisher.publish(topics.output, 2, records) == {}
     read = await asyncio.to_thread(topics.client.read_all, topics.output)
     assert {each.partition for each in read} == {2}
     assert [(each.key, each.value, list(each.headers)) for each in read] == [
@@ -117,7 +118,7 @@ async def test_what_is_more_than_a_batch_goes_out_in_several_within_kafkas_defau
 ):
     records = numbered(250, size=12_000)
     async with publishing(topics.client.bootstrap_servers, topics.output) as publisher:
-        assert await publisher.publish(topics.output, 0, records) == []
+        assert await publisher.publish(topics.output, 0, records) == {}
     assert len(sizes) == 4
     assert max(sizes) <= BATCH_BYTES
     assert same(await asyncio.to_thread(topics.client.read_all, topics.output), records)
@@ -126,9 +127,9 @@ async def test_what_is_more_than_a_batch_goes_out_in_several_within_kafkas_defau
 async def test_a_record_larger_than_a_batch_goes_out_alone_where_the_topic_takes_it(kafka: Broker, sizes: list[int]):
     small, large = Outgoing(b"small", b"s", []), Outgoing(b"large", os.urandom(3 * BATCH_BYTES), [])
     records = [small, large, large, small]
-    with fresh_topics(kafka.bootstrap_servers, config={"max.message.bytes": "10000000"}) as topics:
+    with fresh_topics(kafka, config={"max.message.bytes": "10000000"}) as topics:
         async with publishing(kafka.bootstrap_servers, topics.output) as publisher:
-            assert await publisher.publish(topics.output, 0, records) == []
+            assert await publisher.publish(topics.output, 0, records) == {}
         assert [size > BATCH_BYTES for size in sizes] == [False, True, True, False]
         assert same(await asyncio.to_thread(topics.client.read_all, topics.output), records)
 
@@ -136,11 +137,11 @@ async def test_a_record_larger_than_a_batch_goes_out_alone_where_the_topic_takes
 @pytest.fixture
 def small_topic(kafka: Broker) -> Any:
     """A topic of one partition that takes no batch above 1,000 bytes."""
-    with fresh_topics(kafka.bootstrap_servers, partitions=1, config={"max.message.bytes": "1000"}) as topics:
+    with fresh_topics(kafka, partitions=1, config={"max.message.bytes": "1000"}) as topics:
         yield topics.client, topics.output
 
 
-@pytest.mark.needs_transactions  # the embedded broker takes records of any size
+@pytest.mark.needs_apache_kafka  # the embedded broker takes records of any size
 async def test_the_records_that_are_refused_as_too_large_are_found_and_the_others_arrive_in_order(
     small_topic: tuple[TopicClient, str],
 ):
@@ -150,22 +151,22 @@ async def test_the_records_that_are_refused_as_too_large_are_found_and_the_other
     async with publishing(client.bootstrap_servers, topic) as publisher:
         for count, too_large in cases:
             records = numbered(count)
-            records = [each._replace(value=b"x" * 1000) if n in too_large else each for n, each in enumerate(records)]
-            assert await publisher.publish(topic, 0, records) == sorted(too_large)
+            records = [replace(each, value=b"x" * 1000) if n in too_large else each for n, each in enumerate(records)]
+            assert await publisher.publish(topic, 0, records) == dict.fromkeys(too_large, Refusal.TOO_LARGE)
             fit += [each for n, each in enumerate(records) if n not in too_large]
     assert same(await asyncio.to_thread(client.read_all, topic), fit)
 
 
-@pytest.mark.needs_transactions  # the embedded broker takes records of any size
+@pytest.mark.needs_apache_kafka  # the embedded broker takes records of any size
 async def test_places_are_counted_over_all_batches_of_a_call(
     small_topic: tuple[TopicClient, str], monkeypatch: pytest.MonkeyPatch, sizes: list[int]
 ):
     monkeypatch.setattr("app.kafka.publisher.BATCH_BYTES", 950)
     client, topic = small_topic
     too_large = {3, 4, 17, 39}
-    records = [each._replace(value=b"x" * 1000) if n in too_large else each for n, each in enumerate(numbered(40, 99))]
+    records = [replace(each, value=b"x" * 1000) if n in too_large else each for n, each in enumerate(numbered(40, 99))]
     async with publishing(client.bootstrap_servers, topic) as publisher:
-        assert await publisher.publish(topic, 0, records) == sorted(too_large)
+        assert await publisher.publish(topic, 0, records) == dict.fromkeys(too_large, Refusal.TOO_LARGE)
     assert len(sizes) > 8
 
 
@@ -190,26 +191,40 @@ async def test_a_batch_that_is_sent_again_holds_the_same_records(topics: Topics,
 
     monkeypatch.setattr(AIOKafkaProducer, "send_batch", failing_at_first)
     async with publishing(topics.client.bootstrap_servers, topics.output) as publisher:
-        assert await publisher.publish(topics.output, 0, records) == []
+        assert await publisher.publish(topics.output, 0, records) == {}
     assert counts[0] == counts[1] < len(records)
     assert same(await asyncio.to_thread(topics.client.read_all, topics.output), records)
 
 
 async def test_nothing_to_publish_is_nothing_to_wait_for(topics: Topics, sizes: list[int]):
     async with publishing(topics.client.bootstrap_servers, topics.output) as publisher:
-        assert await publisher.publish(topics.output, 0, []) == []
+        assert await publisher.publish(topics.output, 0, []) == {}
     assert sizes == []
 
 
-@pytest.mark.needs_transactions  # the embedded broker takes such records
-async def test_a_refusal_that_trying_again_cannot_mend_is_an_error_that_keeps_its_cause(kafka: Broker):
+@pytest.mark.needs_apache_kafka  # the embedded broker takes such records
+async def test_records_that_the_topic_takes_for_invalid_are_found_and_the_others_arrive_in_order(kafka: Broker):
     # Apache Kafka takes no records without a key for a compacted topic.
-    with fresh_topics(kafka.bootstrap_servers, config={"cleanup.policy": "compact"}) as topics:
+    records = numbered(20)
+    invalid = {0, 7, 8, 19}
+    sent = [replace(each, key=None) if n in invalid else each for n, each in enumerate(records)]
+    with fresh_topics(kafka, config={"cleanup.policy": "compact"}) as topics:
+        async with publishing(kafka.bootstrap_servers, topics.output) as publisher:
+            assert await publisher.publish(topics.output, 1, sent) == dict.fromkeys(invalid, Refusal.INVALID)
+        arrived = await asyncio.to_thread(topics.client.read_all, topics.output)
+    assert same(arrived, [each for n, each in enumerate(records) if n not in invalid])
+
+
+@pytest.mark.needs_apache_kafka  # the embedded broker takes any timestamp
+async def test_a_refusal_that_trying_again_cannot_mend_is_an_error_that_keeps_its_cause(
+    kafka: Broker, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("app.kafka.publisher.time.time", lambda: 1_000_000.0)
+    with fresh_topics(kafka, config={"message.timestamp.before.max.ms": "1000"}) as topics:
         async with publishing(kafka.bootstrap_servers, topics.output) as publisher:
             with pytest.raises(PublishFailed, match=rf"{topics.output}\[1\]: the broker refused a batch") as failure:
-                await publisher.publish(topics.output, 1, [Outgoing(None, b"v", [])])
-            assert isinstance(failure.value.__cause__, KafkaError)
-            assert await publisher.publish(topics.output, 1, [Outgoing(b"k", b"v", [])]) == []
+                await publisher.publish(topics.output, 1, [Outgoing(b"k", b"v", [])])
+    assert isinstance(failure.value.__cause__, KafkaError)
 
 
 async def test_topics_that_are_missing_are_named_and_not_created(topics: Topics):
@@ -219,7 +234,7 @@ async def test_topics_that_are_missing_are_named_and_not_created(topics: Topics)
     assert not {each for each in topics.client.names() if each.endswith("-no")}
 
 
-@pytest.mark.needs_transactions  # the topics of the embedded broker gain no partitions
+@pytest.mark.needs_apache_kafka  # the topics of the embedded broker gain no partitions
 async def test_partitions_that_a_watched_topic_gains_are_counted(topics: Topics, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("app.kafka.publisher.METADATA_MAX_AGE_MS", 100)
     async with publishing(topics.client.bootstrap_servers, topics.output) as publisher:
@@ -228,7 +243,7 @@ async def test_partitions_that_a_watched_topic_gains_are_counted(topics: Topics,
         async with asyncio.timeout(30):
             while publisher.partition_count(topics.output) != 6:
                 await asyncio.sleep(0.02)
-        assert await publisher.publish(topics.output, 5, numbered(1)) == []
+        assert await publisher.publish(topics.output, 5, numbered(1)) == {}
 
 
 async def test_a_topic_that_is_gone_for_a_while_keeps_its_partition_count(
@@ -265,17 +280,17 @@ async def test_a_broker_that_is_not_there_is_an_error_at_the_start_and_can_be_tr
 
 
 async def test_what_is_published_to_the_embedded_broker_is_what_the_service_itself_reads(tansu: EmbeddedBroker):
-    with fresh_topics(tansu.bootstrap_servers) as topics:
+    with fresh_topics(tansu) as topics:
         records = [Outgoing(b"k%d" % n, b"%d" % n, [("n", b"%d" % n), ("none", None)]) for n in range(300)]
         async with publishing(topics.client.bootstrap_servers, topics.input) as publisher:
             for partition in range(3):
                 mine = records[partition::3]
-                assert await publisher.publish(topics.input, partition, mine) == []
+                assert await publisher.publish(topics.input, partition, mine) == {}
         async with consuming(topics) as receiver:
             await receiver.wait_for(lambda: len(receiver.records) >= 300)
         for partition in range(3):
-            read = [each for each in receiver.records if each.partition == partition]
-            assert [(each.key, each.value, list(each.headers)) for each in read] == records[partition::3]
+            read = [each for chunk in receiver.chunks if chunk.tp.partition == partition for each in chunk]
+            assert [Outgoing(each.key, each.value, each.headers) for each in read] == records[partition::3]
 
 
 @pytest.fixture
@@ -295,18 +310,18 @@ async def test_a_broker_that_is_away_is_waited_for_and_nothing_is_lost_or_out_of
 ):
     monkeypatch.setattr("app.kafka.publisher.SLOW_SECONDS", 0.3)
     records = numbered(200)
-    with fresh_topics(mortal_kafka.bootstrap_servers, partitions=1) as topics:
+    with fresh_topics(mortal_kafka, partitions=1) as topics:
         # A short patience makes the publisher itself try again, and not only the client below it.
         options = {"request_timeout_ms": 1000}
         async with publishing(mortal_kafka.bootstrap_servers, topics.output, **options) as publisher:
-            assert await publisher.publish(topics.output, 0, records[:100]) == []
+            assert await publisher.publish(topics.output, 0, records[:100]) == {}
             await asyncio.to_thread(mortal_kafka.kill)
             rest = asyncio.create_task(publisher.publish(topics.output, 0, records[100:]))
             await until(lambda: "the broker does not confirm; trying again" in caplog.text)
             assert not rest.done()
             assert f"{topics.output}[0]: the broker has not confirmed a batch for" in publisher.trouble
             await asyncio.to_thread(mortal_kafka.restart)
-            assert await asyncio.wait_for(rest, 60) == []
+            assert await asyncio.wait_for(rest, 60) == {}
             assert publisher.trouble is None
         assert len(sizes) > 2
         read = await asyncio.to_thread(topics.client.read_all, topics.output)

@@ -50,6 +50,6 @@ def test_partitions_that_a_topic_gains_count_from_then_on():
 
 def test_keys_go_where_another_producer_sends_them(kafka: Broker):
     keys = [b"key-%d" % number for number in range(200)]
-    with fresh_topics(kafka.bootstrap_servers, partitions=7) as topics:
+    with fresh_topics(kafka, partitions=7) as topics:
         written = topics.client.write(topics.output, [Record(b"", key=key) for key in keys])
     assert [router(source=4, out=7).partition("out", 0, key) for key in keys] == [partition for partition, _ in written]

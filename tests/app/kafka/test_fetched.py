@@ -1,0 +1,66 @@
+import itertools
+from typing import Any
+
+import pytest
+from aiokafka import AIOKafkaProducer
+from aiokafka.record.default_records import DefaultRecordBatch, _DefaultRecordBatchBuilderPy
+
+from tests.app.kafka.harness import Receiver, consuming
+from tests.broker.topics import Topics
+
+CODECS = {
+    "none": DefaultRecordBatch.CODEC_NONE,
+    "gzip": DefaultRecordBatch.CODEC_GZIP,
+    "zstd": DefaultRecordBatch.CODEC_ZSTD,
+}
+
+
+class Latin1(str):
+    """A header name as a client sends it that has never heard of UTF-8."""
+
+    def encode(self, *_: str) -> bytes:
+        return super().encode("latin-1")
+
+
+class Sender:
+    """Sends batches of ten records; one of each odd batch has a header name that is not UTF-8."""
+
+    def __init__(self, topics: Topics, producer: AIOKafkaProducer, codec: int) -> None:
+        self._topic, self._producer, self._codec = topics.input, producer, codec
+        self._values = itertools.count()
+
+    async def batch(self, *odd: int) -> None:
+        batch: Any = self._producer.create_batch()
+        batch._builder = _DefaultRecordBatchBuilderPy(2, self._codec, 0, -1, -1, 0, 1_000_000)
+        for place in range(10):
+            names = ["plain", *([Latin1("größe"), "after"] if place in odd else [])]
+            assert batch.append(
+                key=None, value=b"%d" % next(self._values), timestamp=1_000, headers=[(name, b"v") for name in names]
+            )
+        batch.close()
+        await (await self._producer.send_batch(batch, self._topic, partition=0))
+
+
+@pytest.fixture(params=CODECS)
+async def sender(request: pytest.FixtureRequest, topics: Topics):
+    async with AIOKafkaProducer(bootstrap_servers=topics.client.bootstrap_servers) as producer:
+        yield Sender(topics, producer, CODECS[request.param])
+
+
+@pytest.mark.parametrize("chunk_records", [3, 512])
+async def test_every_record_is_read_once_and_an_odd_header_name_as_javas_client_reads_it(
+    topics: Topics, sender: Sender, chunk_records: int
+):
+    for odd in ((), (0,), (), (4, 5), (9,), ()):
+        await sender.batch(*odd)
+    receiver = Receiver()
+    async with consuming(topics, receiver) as receiver:
+        receiver.app.chunk_records = chunk_records
+        await receiver.wait_for(lambda: len(receiver.records) >= 60)
+    assert [(record.offset, record.value) for record in receiver.records] == [(i, b"%d" % i) for i in range(60)]
+    plain, odd = (("plain", b"v"),), (("plain", b"v"), ("gr\ufffd\ufffde", b"v"), ("after", b"v"))
+    assert [tuple(record.headers) for record in receiver.records] == [
+        odd if place in (10, 34, 35, 49) else plain for place in range(60)
+    ]
+    for before, after in itertools.pairwise(receiver.chunks):
+        assert before.end == after.start
