@@ -9,7 +9,7 @@ from typing import Protocol
 
 from faust.types import TP
 
-from app.kafka.transport import Consumer
+from app.kafka.consumer import Consumer
 
 logger = logging.getLogger(__name__)
 

@@ -40,17 +40,26 @@ class Watermark:
         timestamp = next((int(chunk[0].timestamp) for chunk in self._chunks if chunk), NO_TIMESTAMP)
         return None if timestamp == NO_TIMESTAMP else timestamp
 
+    def joins(self, chunk: Chunk) -> bool:
+        """Whether *chunk* begins where the one before it ended."""
+        return self.position in (None, chunk.start)
+
+    def skip_to(self, offset: int) -> None:
+        """Expect the next chunk to begin at *offset*: what lies before it and was not fetched is gone."""
+        self.position = offset
+        if not self._chunks:
+            self.start = offset
+
     def fetched(self, chunk: Chunk) -> None:
         """Take note of a chunk.
 
         Raises:
             ChunkLost: it does not begin where the one before it ended, so records in between were never seen.
         """
-        if self.position is not None and chunk.start != self.position:
+        if not self.joins(chunk):
             raise ChunkLost(
                 f"{chunk.tp.topic}[{chunk.tp.partition}]: fetched offset {chunk.start}, but {self.position} is next. "
-                "Records were deleted before they could be read (retention, a topic made anew), or lost inside the "
-                "worker. Reset the group's offsets if they are really gone."
+                "The records in between were lost inside the worker; the next one reads them again."
             )
         if self.start is None:
             self.start = chunk.start

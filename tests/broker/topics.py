@@ -45,6 +45,11 @@ class TopicClient:
             gone.result(_ANSWER_S)
         _wait_until(lambda: not set(names) & set(self.names()), _ANSWER_S, f"{names} still listed")
 
+    def delete_records(self, name: str, partition: int, before: int) -> None:
+        """Let the broker forget the records below offset *before*, as retention does."""
+        for forgotten in self._admin.delete_records([TopicPartition(name, partition, before)]).values():
+            forgotten.result(_ANSWER_S)
+
     def names(self) -> list[str]:
         """The topics that exist."""
         return sorted(self._admin.list_topics(timeout=_ANSWER_S).topics)
@@ -70,6 +75,14 @@ class TopicClient:
         finally:
             member.close()
         return {each.partition: each.offset for each in answer if each.offset >= 0}
+
+    def commit(self, name: str, group: str, offsets: Mapping[int, int]) -> None:
+        """Set the next offset that *group*, which has no members, reads of each partition."""
+        member = Consumer({**self._settings, "group.id": group, "enable.auto.commit": False})
+        try:
+            member.commit(offsets=[TopicPartition(name, *each) for each in offsets.items()], asynchronous=False)
+        finally:
+            member.close()
 
     def wait_until_committed(self, name: str, group: str, *, within: float = 30) -> None:
         """Return when *group* has committed all that is in the topic now; TimeoutError when that takes longer."""

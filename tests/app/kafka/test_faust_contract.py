@@ -198,6 +198,32 @@ async def test_a_hole_between_chunks_stops_the_app_instead_of_being_skipped(topi
         assert "fetched offset 10, but 7 is next" in str(receiver.app.crash_reason)
 
 
+@pytest.mark.needs_apache_kafka  # the embedded broker keeps all records
+async def test_records_that_the_broker_has_deleted_are_told_of_and_the_rest_is_read(
+    topics: Topics, caplog: pytest.LogCaptureFixture
+):
+    topics.client.write(topics.input, records(40))
+    async with consuming(topics):
+        await wait_until_committed(topics, dict.fromkeys(range(4), 10))
+    topics.client.write(topics.input, records(40))
+    topics.client.delete_records(topics.input, 1, 15)
+    async with consuming(topics) as receiver:
+        await receiver.wait_for(lambda: len(receiver.records) == 35)
+        await wait_until_committed(topics, dict.fromkeys(range(4), 20))
+    assert receiver.offsets == [(n, i) for n in range(4) for i in range(15 if n == 1 else 10, 20)]
+    (told,) = [each for each in caplog.records if "no longer has what comes next" in each.message]
+    assert (told.partition, told.wanted, told.next) == (1, 10, 15)
+
+
+async def test_a_group_that_is_ahead_of_its_topic_reads_it_from_the_beginning(topics: Topics):
+    topics.client.commit(topics.input, topics.group, dict.fromkeys(range(4), 100))
+    topics.client.write(topics.input, records(8))
+    async with consuming(topics) as receiver:
+        await receiver.wait_for(lambda: len(receiver.records) == 8)
+        await wait_until_committed(topics, dict.fromkeys(range(4), 2))
+    assert receiver.offsets == [(partition, offset) for partition in range(4) for offset in range(2)]
+
+
 async def test_an_exception_while_accepting_is_reported_and_nothing_is_acknowledged(topics: Topics):
     receiver = Receiver()
     receiver.accept = lambda chunk, acknowledge: 1 / 0  # type: ignore[method-assign]

@@ -1,0 +1,278 @@
+"""Faust's consumer, taught to fetch chunks within bounds and to commit only what is done."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, cast
+
+from aiokafka import TopicPartition
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
+from faust.types.tuples import ConsumerMessage
+from mode import ServiceT
+from mode.utils.futures import notify
+
+from app.kafka.chunk import Chunk
+from app.kafka.fetching import ChunkThread
+from app.kafka.watermark import Watermark
+
+if TYPE_CHECKING:
+    from app.kafka.transport import ChunkApp
+
+logger = logging.getLogger(__name__)
+
+# Longest that fetching waits for a few records to be done with; more than they take, unless something is wrong.
+PATIENCE_SECONDS = 0.005
+# Enough for every stage to have work while the next is fetched.
+CHUNKS_IN_THE_WORKS = 8
+
+
+class Consumer(driver.Consumer):
+    """Faust's consumer with chunks, bounded fetching and a contiguous watermark."""
+
+    logger = logging.getLogger("faust.chunks")
+    app: "ChunkApp"
+    _thread: ChunkThread
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.epoch = 0
+        self.joined = False
+        self.watermarks: dict[TP, Watermark] = {}
+        self._in_the_works = 0
+        self._progress = asyncio.Event()
+
+    def _new_consumer_thread(self) -> ChunkThread:
+        return ChunkThread(self, loop=self.loop, beacon=self.beacon)
+
+    # -- fetching
+
+    async def _drain_messages(self, fetcher: ServiceT) -> None:
+        """Bring chunks to the agent until the consumer stops.
+
+        Faust's own loop races every delivery against the end of the flow, which makes four tasks per event. Here a
+        delivery that a rebalance overtakes waits in Faust's flow control, and what it brings then bears an old
+        generation, which the stream skips.
+        """
+        try:
+            while not (self.should_stop or fetcher.should_stop):
+                async for _, message in self.getmany(timeout=1.0):
+                    await self.callback(message)
+                # A look at the flow that finds it stopped may not have let anybody else run.
+                await asyncio.sleep(0)
+        except self.consumer_stopped_errors:
+            if not self.app.should_stop:
+                raise
+
+    async def _wait_next_records(self, timeout: float) -> tuple[Any, Any]:  # noqa: ASYNC109 - Faust's signature
+        records, active_partitions = await super()._wait_next_records(timeout)
+        # Given records while the flow is stopped, Faust would seek, and cross the seek that ends the rebalance.
+        return (records if self.flow_active else None), active_partitions
+
+    async def _getmany(
+        self,
+        active_partitions: set[TP] | None,
+        timeout: float,  # noqa: ASYNC109 - Faust's signature
+    ) -> dict[TP, Chunk]:
+        if self.app.in_flight.room() is None:
+            await self.commit()  # room comes from commits: do not sit out the commit interval
+        room = await self.app.in_flight.wait_for_room(timeout)
+        if room is None:
+            return {}
+        if not await self._pace(timeout):
+            return {}
+        chunks = await self._thread.take_chunks(room, self.app.chunk_records, timeout)
+        for tp, chunk in chunks.items():
+            if chunk.epoch == self.epoch and not self.watermarks[tp].joins(chunk):
+                await self._account_for_gap(tp, chunk)
+        return {tp: chunk for tp, chunk in chunks.items() if self._register(tp, chunk)}
+
+    async def _pace(self, timeout_seconds: float) -> bool:
+        """Hold back fetching while a few records are in the works, or more than keep everybody busy.
+
+        A few are let be done with: what arrives meanwhile comes in one fetch, goes through the model together and is
+        published together, which under a stream of single records costs a fraction, here and at the broker, so that
+        they do not queue up. TCP does the same with small segments. And more than a few chunks per stage only take
+        memory. Returns False when there are still too many after *timeout_seconds*.
+        """
+        few, many = self.app.chunk_records // 2, CHUNKS_IN_THE_WORKS * self.app.chunk_records
+        if 0 < self._in_the_works < few:
+            await self._until(lambda: not self._in_the_works, PATIENCE_SECONDS)
+        elif self._in_the_works >= many:
+            return await self._until(lambda: self._in_the_works < many, timeout_seconds)
+        return True
+
+    async def _until(self, condition: Callable[[], bool], seconds: float) -> bool:
+        """Wait for *condition*, which only progress can bring about, at most *seconds*; False when it does not hold."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while not condition():
+                    self._progress.clear()
+                    await self._progress.wait()
+        return condition()
+
+    def _done_with(self, records: int) -> None:
+        self._in_the_works -= records
+        self._progress.set()
+
+    async def _account_for_gap(self, tp: TP, chunk: Chunk) -> None:
+        """Go on with what the broker still has, and say so; any other gap is left to be found as one."""
+        watermark = self.watermarks[tp]
+        wanted = watermark.position
+        earliest, ends = await self.earliest_offsets(tp), await self.highwaters(tp)
+        if wanted is None or earliest[tp] <= wanted <= ends[tp]:
+            return
+        if chunk.start < wanted:
+            if len(watermark):
+                return  # a topic made anew under our hands: its offsets do not go with those in flight
+            self._committed_offset[tp] = None  # or Faust would commit nothing below it
+        logger.error(
+            "the broker no longer has what comes next (retention, or a topic made anew); going on with what it has",
+            extra={"topic": tp.topic, "partition": tp.partition, "wanted": wanted, "next": chunk.start},
+        )
+        watermark.skip_to(chunk.start)
+
+    def _register(self, tp: TP, chunk: Chunk) -> bool:
+        # Taken under an assignment that is over: whoever has the partition now reads these records again.
+        if chunk.epoch != self.epoch:
+            return False
+        self.watermarks[tp].fetched(chunk)
+        self.app.in_flight.add(len(chunk), chunk.nbytes)
+        self._in_the_works += len(chunk)
+        return True
+
+    def _to_message(self, tp: TP, record: Any) -> ConsumerMessage:
+        chunk: Chunk = record
+        last = chunk[-1]
+        return ConsumerMessage(
+            tp.topic,
+            tp.partition,
+            last.offset,
+            last.timestamp / 1000,
+            last.timestamp_type,
+            None,
+            None,
+            cast(Any, chunk),
+            None,
+            0,
+            chunk.nbytes,
+            tp,
+            generation_id=self.app.consumer_generation_id,
+        )
+
+    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
+        """Chunks know their span; Faust's own book of gaps acknowledges one record too many."""
+
+    def on_buffer_full(self, tp: TP) -> None:
+        """Fetching is bounded by `InFlight`; Faust would stall for a second once every partition is held back."""
+
+    # -- acknowledging and committing
+
+    def ack(self, message: Any) -> bool:
+        """Mark a chunk as done; called by `event.ack()`."""
+        if message.acked:
+            return False
+        chunk: Chunk = message.value
+        message.acked = chunk.acknowledged = True
+        if chunk.epoch == self.epoch:
+            self._done_with(len(chunk))
+        self._unacked_messages.discard(message)
+        notify(self._waiting_for_ack)
+        return True
+
+    def _filter_tps_with_pending_acks(self, topics: Any = None) -> Iterator[TP]:
+        return iter(list(self.watermarks))
+
+    def _new_offset(self, tp: TP) -> int | None:
+        return self.watermarks[tp].committable()
+
+    async def _commit_offsets(self, offsets: Mapping[TP, int], start_new_transaction: bool = True) -> bool:
+        watermarks = dict(self.watermarks)
+        assigned = {tp: offset for tp, offset in offsets.items() if tp in self.assignment()}
+        if not assigned or not await self._commit(assigned):
+            return False
+        for tp, offset in assigned.items():
+            # A partition that went away meanwhile has taken its watermark along.
+            if self.watermarks.get(tp) is watermarks[tp]:
+                self._committed_offset[tp] = offset
+                self.app.in_flight.remove(*watermarks[tp].committed(offset))
+        return True
+
+    async def _commit(self, offsets: Mapping[TP, int]) -> bool:
+        # A crash ends the consumer thread; a commit handed to it then is cancelled, or waited for without end.
+        commit = asyncio.ensure_future(super()._commit(offsets))
+        crashed = asyncio.ensure_future(self._crashed.wait())
+        await asyncio.wait([commit, crashed], return_when=asyncio.FIRST_COMPLETED)
+        crashed.cancel()
+        if not commit.done():
+            commit.cancel()
+        return commit.done() and not commit.cancelled() and commit.result()
+
+    # -- coming and going of partitions
+
+    async def perform_seek(self) -> None:
+        """Begin at the committed offsets, with clean books."""
+        self._forget_in_flight()
+        await super().perform_seek()
+        tps = {TP(tp.topic, tp.partition) for tp in self.assignment()}
+        self.watermarks = {tp: Watermark(self._committed_offset.get(tp)) for tp in tps}
+        await self.app.listener.partitions_assigned(tps)
+
+    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        """Finish and commit first, let go then: Faust itself empties its books before it commits."""
+        await self.drain()
+        await super().on_partitions_revoked(revoked)
+
+    async def drain(self) -> bool:
+        """Stop fetching, let the listener finish what is in flight, commit that, forget the rest.
+
+        Returns whether everything that is acknowledged is committed too.
+        """
+        self.stop_flow()
+        await self.app.listener.partitions_revoked()
+        # A commit under way may have begun before the last acknowledgement, and `commit` would leave it at that.
+        await self.maybe_wait_for_commit_to_finish()
+        await self.commit()
+        committed = all(watermark.committable() is None for watermark in self.watermarks.values())
+        self._forget_in_flight()
+        self.watermarks = {}
+        return committed
+
+    def done_up_to(self, tp: TP) -> int | None:
+        """The offset up to which a partition is done: committed or, before the first commit, where fetching began.
+
+        None while that is being looked up.
+        """
+        committed = self._committed_offset.get(tp)
+        if committed is not None:
+            return committed
+        watermark = self.watermarks.get(tp)
+        if watermark is not None and watermark.start is not None:
+            return watermark.start
+        assignment = self._thread._ensure_consumer()._subscription.subscription.assignment
+        if assignment is None or (state := assignment.state_value(TopicPartition(*tp))) is None:
+            return None
+        return state.position if state.has_valid_position else None
+
+    def resume_flow(self) -> None:
+        """Begin fetching; a rebalance ends with this, also one that left us no partition."""
+        self.joined = True
+        super().resume_flow()
+        self.app.listener.rebalanced()
+
+    def stop_flow(self) -> None:
+        """Fetch nothing more; a rebalance begins with this."""
+        self.joined = False
+        super().stop_flow()
+
+    def verify_event_path(self, now: float, tp: TP) -> None:
+        """Say nothing: Faust's guesses about slow streams count events, and ours are chunks."""
+
+    def _forget_in_flight(self) -> None:
+        self.epoch += 1
+        self._done_with(self._in_the_works)
+        for watermark in self.watermarks.values():
+            self.app.in_flight.remove(watermark.records, watermark.nbytes)
+        # What the listener could not finish in time is nobody's now; Faust would wait for it without end.
+        self._unacked_messages.clear()
