@@ -44,11 +44,11 @@ class Ranker:
         signature = self._model.signatures["serving_default"]
         (features,) = signature.structured_input_signature[1].values()
 
-        @tf.function(input_signature=[tf.TensorSpec(features.shape, features.dtype)], autograph=False)
         def best(rows: Any) -> Any:
             return tf.math.top_k(signature(features=rows)["scores"], k=k)
 
-        return best.get_concrete_function()
+        wanted = [tf.TensorSpec(features.shape, features.dtype)]
+        return tf.function(best, input_signature=wanted, autograph=False).get_concrete_function()
 
     def _width(self) -> int:
         return int(self._function.structured_input_signature[0][0].shape[1])
