@@ -1,7 +1,8 @@
 """Put the pipeline of one worker together from its settings."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
+from contextlib import contextmanager
 
 from app.batching import Batcher
 from app.codecs.json import JsonDecoder, RowGroup
@@ -13,31 +14,51 @@ from app.pipeline import Pipeline
 from app.records import RecordFactory
 from app.scoring import Scored, Scorer
 from config.settings import BatchSettings, Settings
+from models.errors import DeviceNotFound, ModelNotUsable
+from models.labels import read_labels
 from models.predictor import Predictor
+from models.versions import resolve
 
 
 def load_predictor(settings: Settings) -> Predictor:
     """Load and warm up the model; blocks for seconds.
 
     Raises:
-        ModelNotUsable: it cannot be loaded, or not as asked.
+        ModelNotUsable: it cannot be loaded, or not as asked; the message names the variable to look at.
     """
+    model = settings.model
+    # What needs no TensorFlow first: importing that takes seconds.
+    with _naming(f"MODEL_PATH={model.path}"):
+        resolve(model.path, model.version)
+    if model.labels_path is not None:
+        with _naming(f"MODEL_LABELS_PATH={model.labels_path}"):
+            read_labels(model.labels_path)
     from models.saved_model import load
 
-    model = settings.model
-    predictor = load(
-        model.path,
-        name=model.name,
-        version=model.version,
-        signature=model.signature,
-        device=model.device,
-        labels_path=model.labels_path,
-        scores_output=model.scores_output,
-        labels_output=model.labels_output,
-        top_k=settings.rank.top_k,
-    )
-    predictor.warm_up(settings.batch.max_size)
+    with _naming(f"MODEL_PATH={model.path}", device=f"MODEL_DEVICE={model.device}"):
+        predictor = load(
+            model.path,
+            name=model.name,
+            version=model.version,
+            signature=model.signature,
+            device=model.device,
+            labels_path=model.labels_path,
+            scores_output=model.scores_output,
+            labels_output=model.labels_output,
+            top_k=settings.rank.top_k,
+        )
+        predictor.warm_up(settings.batch.max_size)
     return predictor
+
+
+@contextmanager
+def _naming(model: str, *, device: str = "") -> Iterator[None]:
+    """Put the variable in front of an error's message: *device* where the device is at fault, else *model*."""
+    try:
+        yield
+    except ModelNotUsable as error:
+        variable = device if isinstance(error, DeviceNotFound) else model
+        raise type(error)(f"{variable}: {error}") from error
 
 
 def make_pipeline(

@@ -2,10 +2,11 @@
 
 import argparse
 import json
+import os
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from importlib.metadata import version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
     from config.description import SettingRow
@@ -56,13 +57,23 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("--version", action="version", version=f"streamrank {version('streamrank')}")
+    parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     _add(commands, serve, "read records, rank them, publish the rankings", _SERVE_EXAMPLES)
     config_parser = _add(commands, config, "show the settings, secrets masked", _CONFIG_EXAMPLES)
     config_parser.add_argument("--json", action="store_true", help="print one JSON object")
     commands.add_parser("demo", help="a broker, a model, the service and real records, on this machine")
     return parser
+
+
+class _Version(argparse.Action):
+    """Looks the version up only when it is asked for, which takes as long as all else up to here."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        from importlib.metadata import version
+
+        sys.stdout.write(f"streamrank {version('streamrank')}\n")
+        parser.exit()
 
 
 def _add(
@@ -85,17 +96,38 @@ def _add(
 
 def serve(_wanted: argparse.Namespace) -> int:
     """Run the worker until it is told to stop."""
+    # Before anything that takes time. The worker has its own for as long as there is something to finish.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _end_at_once)
     from config.logging import configure_logging
-    from config.settings import SettingsError, load_settings
+    from config.model import missing_paths
+    from config.settings import ENV_FILE, SettingsError, validate
+    from config.sources import gather
 
+    given = gather(os.environ, ENV_FILE)
+    missing = list(missing_paths(given.values))
     try:
-        settings = load_settings()
+        settings = validate(given)
     except SettingsError as error:
-        return _refuse(error.mistakes)
+        return _refuse([*error.mistakes, *missing])
+    if missing:
+        return _refuse(missing)
+    _part_from_the_libraries()
     configure_logging(settings.service.log_level, settings.service.log_format)
     from app.worker import run
 
     return run(settings)
+
+
+def _end_at_once(_number: int, _frame: object) -> NoReturn:
+    # No exception, which would be raised in the middle of some library's import: nothing is there to be undone yet.
+    os._exit(0)
+
+
+def _part_from_the_libraries() -> None:
+    """Give Python another way to standard error than descriptor 2, whose lines `models.runtime` holds back at times."""
+    way = os.devnull if sys.stderr is None else os.dup(2)  # None: closed when we began
+    sys.stderr = open(way, "w", buffering=1, errors="backslashreplace")  # noqa: SIM115 - until the end
 
 
 def config(wanted: argparse.Namespace) -> int:

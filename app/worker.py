@@ -9,7 +9,10 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from importlib.metadata import version
+from contextlib import suppress
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from platform import python_version
 from typing import Any, NoReturn, TypeVar
 
 from aiokafka.errors import KafkaError
@@ -33,7 +36,7 @@ T = TypeVar("T")
 
 # A broker that has not answered for this long makes the worker unready.
 SILENT_SECONDS = 10.0
-# Kept back from the time to stop, for the last commit and for leaving the group.
+# Kept back from the time to stop, for the last commit and for leaving the group; never more than half of it.
 LEAVING_SECONDS = 3.0
 TOPIC_POLL_SECONDS = 1.0
 
@@ -214,7 +217,8 @@ class Worker:
             watch.cancel()
         clean = True
         if self._app is not None and self._pipeline is not None:
-            self._pipeline.drain_seconds = max(0.0, self._settings.service.shutdown_timeout_seconds - LEAVING_SECONDS)
+            seconds = self._settings.service.shutdown_timeout_seconds
+            self._pipeline.drain_seconds = seconds - min(LEAVING_SECONDS, seconds / 2)
             clean = await self._app.chunk_consumer.drain() and self._pipeline.finished
         try:
             if self._app is not None:
@@ -248,14 +252,14 @@ class Worker:
             "ready": self.unready() is None,
             "reason": self.unready(),
             "uptime_seconds": round(time.monotonic() - self._began, 1),
-            "versions": {name: version(name) for name in ("streamrank", "faust-streaming", "aiokafka")},
+            "versions": _versions(),
             "model": predictor
             and {
                 "name": predictor.name,
                 "version": predictor.version,
                 "device": predictor.device,
                 "signature": predictor.signature,
-                "classes": len(predictor.labels) if predictor.labels else None,
+                "classes": predictor.classes,
             },
             "in_flight_records": self._app.in_flight.records if self._app else 0,
             "partitions": {f"{tp.topic}[{tp.partition}]": each for tp, each in sorted(lag.partitions.items())}
@@ -263,6 +267,16 @@ class Worker:
             else {},
             "settings": self._settings.model_dump(mode="json"),
         }
+
+
+@cache
+def _versions() -> dict[str, str]:
+    """What runs here; TensorFlow under the name of the distribution that it came with, and not at all without one."""
+    versions = {"python": python_version()}
+    for name in ("streamrank", "faust-streaming", "aiokafka", "tensorflow-cpu", "tensorflow"):
+        with suppress(PackageNotFoundError):
+            versions[name] = version(name)
+    return versions
 
 
 def _spare_the_collector() -> None:

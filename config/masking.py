@@ -11,9 +11,14 @@ _SECRET_NAME = re.compile(r"PASSWORD|SECRET|TOKEN|CREDENTIAL")
 _CREDENTIALS = re.compile(r"(?:^|[\s,])[^\s/,:@\"{]+:(?://)?|://")
 
 
+def is_secret(variable: str) -> bool:
+    """Tell whether nothing may be shown of the value of *variable*."""
+    return _SECRET_NAME.search(variable) is not None
+
+
 def shown(variable: str, value: str) -> str:
     """Return the *value* of *variable* as one line, masked where it is a secret or holds one."""
-    return MASK if _SECRET_NAME.search(variable) else one_line(value)
+    return MASK if is_secret(variable) else one_line(value)
 
 
 def one_line(text: str) -> str:

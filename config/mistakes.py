@@ -1,16 +1,17 @@
 """What is wrong with the given values, one line per mistake."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from config.masking import one_line, shown
+from config.masking import MASK, is_secret, one_line, shown
 from config.sources import Given
 from config.spelling import meant
 from config.variables import Variable
 
 _ALLOWED = {
+    "below": "must be at least {other}={least}",
     "bool": "must be true or false",
     "finite_number": "must be a finite number",
     "float": "must be a number",
@@ -32,7 +33,14 @@ def wrong(error: ValidationError, values: Mapping[str, Given], known: Mapping[st
         yield _missing(variable) if details["type"] == "missing" else _refused(details, values, variable)
 
 
-def misspelt(values: Mapping[str, Given], known: Mapping[str, Variable]) -> Iterator[str]:
+def unavailable(values: Mapping[str, Given], planned: Mapping[str, str | None]) -> Iterator[str]:
+    """Yield a line for each given variable of a later version, unless it asks for what this one does anyway."""
+    for name, anyway in planned.items():
+        if name in values and values[name].value.strip() != anyway:
+            yield f"{name}={shown(name, values[name].value)}: not in this version of StreamRank; unset it"
+
+
+def misspelt(values: Mapping[str, Given], known: Collection[str]) -> Iterator[str]:
     """Yield a line for each given variable that looks like one of ours and is not.
 
     Where the right one is given too, the other is taken to be somebody else's.
@@ -40,7 +48,8 @@ def misspelt(values: Mapping[str, Given], known: Mapping[str, Variable]) -> Iter
     for name, given in values.items():
         ours = None if name in known else meant(name, known)
         if ours and ours not in values:
-            yield f"{name}={shown(name, given.value)}: unknown; did you mean {ours}?"
+            value = MASK if is_secret(ours) else shown(name, given.value)
+            yield f"{name}={value}: unknown; did you mean {ours}?"
 
 
 def _located(details: ErrorDetails, known: Mapping[str, Variable]) -> Variable:
@@ -55,6 +64,10 @@ def _missing(variable: Variable) -> str:
 
 def _refused(details: ErrorDetails, values: Mapping[str, Given], variable: Variable) -> str:
     name, kind = variable.name, details["type"]
+    if kind == "below" and name not in values:
+        # The default gives way to what somebody asked for, so that is the value to talk about.
+        other, least = details["ctx"]["other"], details["ctx"]["least"]
+        return f"{other}={least}: more than {name}={variable.default_text} (the default); set that to {least} or more"
     allowed = _ALLOWED.get(kind) or _ALLOWED.get(kind.partition("_")[0])
     limits = {
         limit: f"{bound:.15g}" if isinstance(bound, float) else bound for limit, bound in details.get("ctx", {}).items()

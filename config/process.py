@@ -3,6 +3,7 @@
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
 from config.group import Group
 from config.values import ByteCount, Count, Text
@@ -40,8 +41,9 @@ class BatchSettings(Group):
     @field_validator("in_flight_max_records")
     @classmethod
     def _hold_a_batch(cls, records: int, info: ValidationInfo) -> int:
-        if records < info.data.get("max_size", 0):
-            raise ValueError(f"must be at least BATCH_MAX_SIZE={info.data['max_size']}")
+        if records < (size := info.data.get("max_size", 0)):
+            limit = {"other": "BATCH_MAX_SIZE", "least": size}
+            raise PydanticCustomError("below", "must be at least {other}={least}", limit)
         return records
 
 

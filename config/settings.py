@@ -9,8 +9,9 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from config.errors import SettingsError
 from config.kafka import KafkaSettings
-from config.mistakes import misspelt, wrong
+from config.mistakes import misspelt, unavailable, wrong
 from config.model import InputSettings, ModelSettings, RankSettings
+from config.planned import PLANNED
 from config.process import BatchSettings, HttpSettings, ServiceSettings
 from config.sources import GivenValues, gather
 from config.variables import Variable, variables
@@ -87,7 +88,8 @@ def validate(given: GivenValues) -> Settings:
         settings = Settings.model_validate(dict.fromkeys(Settings.model_fields, flat))
     except ValidationError as error:
         mistakes += wrong(error, given.values, VARIABLES)
-    mistakes += misspelt(given.values, VARIABLES)
+    mistakes += unavailable(given.values, PLANNED)
+    mistakes += misspelt(given.values, (*VARIABLES, *PLANNED))
     if settings is None or mistakes:
         # Not in the except block: as the cause, pydantic's error would bring the values along unmasked.
         raise SettingsError(mistakes)

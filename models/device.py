@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from models.errors import DeviceNotFound, ModelNotUsable
 from models.failures import first_line
-from models.runtime import tf
+from models.runtime import held_back, tf
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,7 @@ class Device:
 CPU = Device("cpu", "/CPU:0")
 
 
+@held_back()  # the first call that a GPU gets starts CUDA, which writes where no variable reaches it
 def choose_device(wanted: str) -> Device:
     """Return the device for *wanted* and set TensorFlow up for it.
 

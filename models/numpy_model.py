@@ -55,6 +55,7 @@ class NumpyModel:
         self.weights: Float32s = random.standard_normal((features, classes), dtype=np.float32)
         self.bias: Float32s = random.standard_normal(classes, dtype=np.float32)
         self.signature = Signature("serving_default", (TensorSpec("features", "float32", (features,)),))
+        self.classes = classes
         self.labels = labels
         self.fail_everything: type[RowsRefused] | type[ModelUnavailable] | None = None
         self._top_k = top_k

@@ -50,6 +50,10 @@ class Predictor(Protocol):
         """The inputs a row must bring."""
 
     @property
+    def classes(self) -> int | None:
+        """How many scores a row gets; None when the signature leaves it open."""
+
+    @property
     def labels(self) -> Sequence[str] | None:
         """`N` names, one per class; None when rows bring their own or the class count is unknown."""
 

@@ -60,6 +60,7 @@ def load(
         version=number,
         device=place,
         entry=entry,
+        classes=columns,
         labels=labels,
         ranking=ranking,
         owner=loaded,
@@ -70,12 +71,22 @@ class SavedModelPredictor:
     """A SavedModel and its ranking as one graph; implements `models.predictor.Predictor`."""
 
     def __init__(
-        self, *, name: str, version: str, device: Device, entry: EntryPoint, labels: Labels, ranking: Any, owner: Any
+        self,
+        *,
+        name: str,
+        version: str,
+        device: Device,
+        entry: EntryPoint,
+        classes: int | None,
+        labels: Labels,
+        ranking: Any,
+        owner: Any,
     ) -> None:
         self._name = name
         self._version = version
         self._device = device
         self._signature = entry.signature
+        self._classes = classes
         self._labels = labels.names
         names = (spec.name for spec in entry.signature.inputs)
         self._inputs = tuple(zip(names, (spec.dtype for spec in entry.specs), strict=True))
@@ -106,6 +117,11 @@ class SavedModelPredictor:
     def signature(self) -> Signature:
         """The inputs a row must bring."""
         return self._signature
+
+    @property
+    def classes(self) -> int | None:
+        """How many scores a row gets; None when the signature leaves it open and no labels file settles it."""
+        return self._classes
 
     @property
     def labels(self) -> Sequence[str] | None:

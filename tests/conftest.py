@@ -1,10 +1,12 @@
-"""Brokers for the tests: one of each kind per session, started when a test first asks for it."""
+"""Brokers for the tests: one of each kind per session, started when a test first asks for it, and one to be killed."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from app.broker import EmbeddedBroker
+from tests.broker.apache_kafka import ApacheKafka
 from tests.broker.session import Broker, SessionBroker
 from tests.broker.topics import Topics, fresh_topics
 
@@ -41,6 +43,15 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 def kafka(pytestconfig: pytest.Config) -> Broker:
     """Apache Kafka; without Java or Maven the embedded broker."""
     return pytestconfig.stash[_SESSION_BROKER].get()
+
+
+@pytest.fixture
+def mortal_kafka(tmp_path: Path) -> Iterator[ApacheKafka]:
+    """An Apache Kafka that nobody else uses, so that it may be killed; for tests marked `needs_apache_kafka`."""
+    # Kafka lets a broker in again only when it has forgotten that the same one was there before.
+    forgetful = {"broker.session.timeout.ms": "1000", "broker.heartbeat.interval.ms": "200"}
+    with ApacheKafka(tmp_path / "kafka", properties=forgetful, heap="256m") as broker:
+        yield broker
 
 
 @pytest.fixture(scope="session")

@@ -36,7 +36,7 @@ def main(argv: list[str]) -> int:
     try:
         _check_packages()
         _check_port(options.port)
-        with workplace(keep=options.keep) as folder:
+        with workplace() as folder:
             _Demo(options, open_screen(), folder).run()
     except KeyboardInterrupt:
         sys.stderr.write("\nstreamrank: interrupted; everything that was started has ended\n")

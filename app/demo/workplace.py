@@ -12,8 +12,8 @@ from app.errors import StreamRankError
 
 
 @contextmanager
-def workplace(*, keep: bool) -> Iterator[Path]:
-    """Make a folder; remove it afterwards, unless *keep* is set or what lies in it tells why the demo failed.
+def workplace() -> Iterator[Path]:
+    """Make a folder; remove it afterwards, unless what lies in it tells why the demo failed.
 
     Raises:
         DemoFailed: for whatever goes wrong in the block; the message names the folder.
@@ -33,5 +33,4 @@ def workplace(*, keep: bool) -> Iterator[Path]:
     except BaseException:  # Ctrl-C
         shutil.rmtree(folder)
         raise
-    if not keep:
-        shutil.rmtree(folder)
+    shutil.rmtree(folder)

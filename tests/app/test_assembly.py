@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import re
+import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -135,6 +137,27 @@ def test_a_predictor_is_loaded_as_the_settings_say_and_comes_warm(mlp_path: Path
     assert predictor.predict({"features": np.zeros((2, 32), np.float32)}).scores.shape == (2, 3)
 
 
-def test_a_model_that_is_not_there_is_an_error_that_names_its_path():
-    with pytest.raises(ModelNotUsable, match="nowhere"):
-        load_predictor(settings(MODEL_PATH="nowhere"))
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"MODEL_PATH": "nowhere"}, "MODEL_PATH=nowhere: model path nowhere: no such folder"),
+        ({"MODEL_VERSION": "7"}, "MODEL_PATH={model}: model path {model} is a SavedModel without versions"),
+        ({"MODEL_LABELS_PATH": "nowhere"}, "MODEL_LABELS_PATH=nowhere: labels file nowhere: No such file"),
+        ({"MODEL_SIGNATURE": "other"}, "MODEL_PATH={model}: the model has no signature 'other'"),
+        ({"MODEL_DEVICE": "gpu:99"}, "MODEL_DEVICE=gpu:99: device 'gpu:99' is not there"),
+    ],
+)
+def test_a_model_that_cannot_be_used_is_an_error_that_names_the_variable(
+    mlp_path: Path, wrong: dict[str, str], message: str
+):
+    with pytest.raises(ModelNotUsable, match=f"^{re.escape(message.format(model=mlp_path))}"):
+        load_predictor(settings(**{"MODEL_PATH": str(mlp_path)} | wrong))
+
+
+@pytest.mark.parametrize("variable", ["MODEL_PATH", "MODEL_LABELS_PATH"])
+def test_what_can_be_told_without_tensorflow_is_told_before_it_is_imported(
+    monkeypatch: pytest.MonkeyPatch, mlp_path: Path, variable: str
+):
+    monkeypatch.setitem(sys.modules, "models.saved_model", None)
+    with pytest.raises(ModelNotUsable, match=f"^{variable}=nowhere: "):
+        load_predictor(settings(**{"MODEL_PATH": str(mlp_path)} | {variable: "nowhere"}))

@@ -53,6 +53,7 @@ def test_config_prints_json_for_programs(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("command", [["serve"], [], ["config"], ["config", "--json"]])
 def test_wrong_settings_end_with_status_2_and_a_line_for_each_mistake(command: list[str], tmp_path: Path) -> None:
+    (tmp_path / "m").mkdir()
     done = streamrank(*command, cwd=tmp_path, BATCH_MAX_SIZE="0", HTTP_PORT="none", MODEL_PATH="m", INPUT_TOPIC="in")
 
     assert (done.returncode, done.stdout) == (2, "")
@@ -61,6 +62,60 @@ def test_wrong_settings_end_with_status_2_and_a_line_for_each_mistake(command: l
         "streamrank: BATCH_MAX_SIZE=0: must be at least 1",
         "streamrank: HTTP_PORT=none: must be a whole number",
     ]
+
+
+def test_serve_tells_paths_that_are_not_there_together_with_all_other_mistakes(tmp_path: Path) -> None:
+    topics = {"INPUT_TOPIC": "images", "OUTPUT_TOPIC": "rankings"}
+    paths = {"MODEL_PATH": "nope", "MODEL_LABELS_PATH": "/nowhere/labels"}
+    missing = [
+        "streamrank: MODEL_PATH=nope: No such file or directory",
+        "streamrank: MODEL_LABELS_PATH=/nowhere/labels: No such file or directory",
+    ]
+
+    done = streamrank("serve", cwd=tmp_path, **topics, **paths)
+    assert (done.returncode, done.stderr.splitlines()) == (2, missing)
+
+    done = streamrank("serve", cwd=tmp_path, BATCH_MAX_SIZE="0", **topics, **paths)
+    assert (done.returncode, done.stderr.splitlines()) == (
+        2,
+        ["streamrank: BATCH_MAX_SIZE=0: must be at least 1", *missing],
+    )
+
+
+A_WORKER_THAT_LOGS_WHILE_LINES_ARE_HELD_BACK = """
+import logging, os, sys
+from types import ModuleType
+
+def run(settings):
+    sys.modules["tensorflow"] = ModuleType("tensorflow")
+    from models.runtime import held_back
+    with held_back():
+        logging.getLogger("worker").info("a line of ours")
+        os.write(2, b"a line of a library")
+    return 0
+
+sys.modules["app.worker"] = ModuleType("app.worker")
+sys.modules["app.worker"].run = run
+from app.cli import main
+sys.exit(main(["serve"]))
+"""
+
+
+@pytest.mark.parametrize(("closed", "shown"), [("", ["a line of ours"]), ("2>&-", [])])
+def test_our_log_lines_are_written_while_those_of_libraries_are_held_back(
+    tmp_path: Path, closed: str, shown: list[str]
+) -> None:
+    done = subprocess.run(
+        ["sh", "-c", f'exec "$0" -c "$1" {closed}', sys.executable, A_WORKER_THAT_LOGS_WHILE_LINES_ARE_HELD_BACK],
+        cwd=tmp_path,
+        env=REQUIRED | {"MODEL_PATH": str(tmp_path), "LOG_FORMAT": "json"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0
+    assert [json.loads(line)["message"] for line in done.stderr.splitlines()] == shown
 
 
 @pytest.mark.parametrize("command", [["--help"], ["serve", "--help"], ["config", "--help"]])

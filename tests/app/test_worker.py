@@ -3,10 +3,12 @@
 import asyncio
 import json
 import os
+import platform
 import signal
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from importlib.metadata import Distribution, version
 from typing import Any, NoReturn
 
 import pytest
@@ -139,6 +141,20 @@ async def test_the_http_port_tells_the_steps_of_the_start_and_the_status(
         assert (about["model"]["name"], about["model"]["classes"]) == ("numpy", 3)
         assert about["model"]["signature"]["inputs"][0]["name"] == "features"
         assert about["settings"]["kafka"]["input_topic"] == topics.input
+        tensorflow = {name for name in ("tensorflow", "tensorflow-cpu") if any(Distribution.discover(name=name))}
+        assert set(about["versions"]) == {"python", "streamrank", "faust-streaming", "aiokafka"} | tensorflow
+        assert tensorflow
+        assert about["versions"]["python"] == platform.python_version()
+        assert about["versions"]["streamrank"] == version("streamrank")
+        assert await run.stop() == 0
+
+
+async def test_the_status_tells_how_many_classes_a_model_without_labels_has(
+    topics: Topics, monkeypatch: pytest.MonkeyPatch
+):
+    async with running(topics, NumpyModel(classes=7), monkeypatch) as run:
+        await run.ready()
+        assert run.worker.status()["model"]["classes"] == 7
         assert await run.stop() == 0
 
 
@@ -249,6 +265,28 @@ async def test_a_short_time_to_stop_is_enough_for_a_worker_with_nothing_to_do(
     async with running(topics, NumpyModel(), monkeypatch, SHUTDOWN_TIMEOUT_SECONDS="3") as run:
         await run.ready()
         assert await run.stop() == 0
+
+
+async def test_a_short_time_to_stop_is_enough_for_what_is_soon_finished(
+    topics: Topics, monkeypatch: pytest.MonkeyPatch
+):
+    called, go_on = threading.Event(), threading.Event()
+
+    class Waits(NumpyModel):
+        def predict(self, columns: Columns) -> TopK:
+            called.set()
+            assert go_on.wait(30)
+            return super().predict(columns)
+
+    topics.client.write(topics.input, rows(1, 2, 3))
+    async with running(topics, Waits(), monkeypatch, SHUTDOWN_TIMEOUT_SECONDS="3") as run:
+        await run.until(called.is_set)
+        os.kill(os.getpid(), signal.SIGTERM)
+        await run.until(lambda: run.worker.unready() == "stopping")
+        go_on.set()
+        assert await run.ended() == 0
+    committed = await asyncio.to_thread(topics.client.committed_offsets, topics.input, topics.group)
+    assert committed == {0: 1, 1: 1, 2: 1}
 
 
 async def test_a_last_commit_that_fails_is_no_clean_stop(topics: Topics, monkeypatch: pytest.MonkeyPatch):

@@ -31,9 +31,9 @@ def test_http_port_tells_health_metrics_and_status(topics: Topics, mlp: Path, fe
         assert service.samples()["streamrank_model_info", "cpu", "mlp", "unversioned"] == 1
         assert service.get("/")[0] == service.get("/table")[0] == service.get("/router")[0] == 404
         assert service.stop() == 0
-    ours = [line for line in service.log.splitlines() if line.startswith("{")]
-    assert {"time", "level", "logger", "message"} <= set(json.loads(ours[-1]))
-    assert json.loads(ours[-1])["message"] == "stopped"
+    lines = [json.loads(line) for line in service.log.splitlines()]
+    assert all({"time", "level", "logger", "message"} <= set(line) for line in lines)
+    assert lines[-1]["message"] == "stopped"
 
 
 def test_every_documented_metric_is_exposed_and_no_other(topics: Topics, mlp: Path, features, tmp_path: Path):
@@ -70,10 +70,28 @@ def test_a_signal_finishes_what_is_in_flight_and_nothing_is_processed_twice(
     assert len(ids) == len(set(ids)) == len(records)
 
 
-def test_a_signal_while_starting_ends_with_0(topics: Topics, mlp: Path, tmp_path: Path):
-    with Service(tmp_path, environment(topics, mlp)) as service:
+def test_a_signal_while_starting_ends_with_0_and_the_log_is_whole(topics: Topics, mlp: Path, tmp_path: Path):
+    with Service(tmp_path, environment(topics, mlp) | {"LOG_FORMAT": "json"}) as service:
         service.wait_for(lambda: "loading the model" in service.get("/readyz")[1])
         assert service.stop() == 0
+    messages = [json.loads(line)["message"] for line in service.log.splitlines()]
+    assert messages[-2:] == ["stopping", "stopped"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_before_there_are_settings_ends_with_0_too(tmp_path: Path, number: signal.Signals):
+    os.mkfifo(tmp_path / ".env")  # nobody writes it, so the service gets no further than to reading it
+    with Service(tmp_path, {}) as service:
+        service.wait_for(lambda: signal.SIGTERM in caught(service.process.pid), 20)
+        assert service.stop(number) == 0
+    assert service.log == ""
+
+
+def caught(pid: int) -> set[int]:
+    """The signals that a process has handlers for."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    mask = int(next(line.split()[1] for line in status.splitlines() if line.startswith("SigCgt:")), 16)
+    return {number for number in signal.valid_signals() if mask >> (number - 1) & 1}
 
 
 def test_a_second_signal_ends_at_once(topics: Topics, mlp: Path, tmp_path: Path):
@@ -136,9 +154,9 @@ def test_a_broker_that_is_not_there_yet_is_waited_for(topics: Topics, mlp: Path,
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"MODEL_PATH": "nowhere"}, "nowhere"),
+        ({"MODEL_PATH": "/"}, "MODEL_PATH=/: "),
         ({"MODEL_SIGNATURE": "other"}, "serving_default"),
-        ({"MODEL_DEVICE": "gpu:7"}, "TensorFlow sees"),
+        ({"MODEL_DEVICE": "gpu:7"}, "MODEL_DEVICE=gpu:7: "),
         ({"INPUT_FIELDS": '{"speed": "a.b"}'}, "features"),
     ],
 )

@@ -1,3 +1,4 @@
+import os
 from typing import Any
 
 import pytest
@@ -42,6 +43,25 @@ def test_anything_else_is_refused(tf: Any, wanted: str) -> None:
 
     with pytest.raises(ModelNotUsable, match="is not one of auto, cpu, gpu, gpu:N"):
         choose_device(wanted)
+
+
+@pytest.mark.parametrize(("wanted", "shown"), [("auto", ""), ("gpu", "E0000 no driver\n")])
+def test_what_tensorflow_writes_while_it_looks_for_gpus_is_shown_only_when_the_one_asked_for_is_not_there(
+    tf: Any, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], wanted: str, shown: str
+) -> None:
+    from models.device import CPU, choose_device
+
+    def nothing_found(kind: str | None = None) -> list[Any]:
+        os.write(2, b"E0000 no driver\n" if kind == "GPU" else b"")
+        return []
+
+    monkeypatch.setattr(tf.config, "list_physical_devices", nothing_found)
+    monkeypatch.setattr(tf.config, "list_logical_devices", lambda _kind: [])
+    try:
+        assert choose_device(wanted) == CPU
+    except DeviceNotFound:
+        assert wanted == "gpu"
+    assert capfd.readouterr().err == shown
 
 
 @pytest.mark.gpu

@@ -16,6 +16,7 @@ def test_it_is_a_predictor_with_known_inputs() -> None:
     model: Predictor = NumpyModel(features=6)
     assert [(spec.name, spec.dtype, spec.shape) for spec in model.signature.inputs] == [("features", "float32", (6,))]
     assert (model.name, model.version, model.device, model.labels) == ("numpy", "unversioned", "cpu", None)
+    assert model.classes == model.scores(np.zeros((1, 6), np.float32)).shape[1]
 
 
 def test_it_scores_features_times_weights_plus_bias() -> None:

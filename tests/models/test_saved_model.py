@@ -103,6 +103,20 @@ def test_labels_come_from_a_file(load: Load, mlp: Path, tmp_path: Path) -> None:
         load(mlp, labels_path=tmp_path / "nine.txt")
 
 
+def test_it_says_how_many_scores_a_row_gets_unless_the_signature_leaves_it_open(
+    load: Load, mlp: Path, echo: Any, tmp_path: Path
+) -> None:
+    assert load(mlp).classes == 10
+    assert load(mlp, top_k=3).classes == 10
+    assert load(echo("float32", None)).classes is None
+    (tmp_path / "three.txt").write_text("a\nb\nc\n", encoding="utf-8")
+    assert load(echo("float32", None), labels_path=tmp_path / "three.txt").classes == 3
+
+
+def test_a_model_that_gives_one_number_a_row_has_one_class(tf: Any, export: Export, load: Load) -> None:
+    assert load(export(lambda x: {"scores": x}, x=([None], tf.float32))).classes == 1
+
+
 def test_without_labels_the_classes_have_no_names(load: Load, mlp: Path) -> None:
     model = load(mlp)
     assert model.labels is None

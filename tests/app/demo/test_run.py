@@ -93,6 +93,17 @@ def test_told_to_end_it_leaves_no_process_and_no_file(tmp_path, how):
     assert left_in(tmp_path) == []
 
 
+def test_left_running_it_ends_cleanly_when_told_to_and_leaves_no_file(tmp_path):
+    with demo(tmp_path, "--records", "60", "--keep") as it:
+        it.read_until("  log       ")
+        assert left_in(tmp_path) != []
+        it.process.send_signal(signal.SIGINT)
+        status, said, complained = it.finish()
+    assert (status, complained) == (0, "")
+    assert "clean stop" in said
+    assert left_in(tmp_path) == []
+
+
 def test_a_reader_that_has_seen_enough_ends_it_quietly(tmp_path):
     with demo(tmp_path) as it:
         it.process.stdout.readline()

@@ -14,25 +14,19 @@ def left(tmp_path, monkeypatch):
 
 
 def test_nothing_is_left_when_all_went_well(left):
-    with workplace(keep=False) as folder:
+    with workplace() as folder:
         (folder / "log").write_text("")
     assert left() == []
 
 
-def test_the_folder_stays_when_it_is_to_be_kept(left):
-    with workplace(keep=True) as folder:
-        pass
-    assert left() == [folder]
-
-
 def test_the_folder_of_a_failure_stays_and_is_named(left):
-    with pytest.raises(DemoFailed) as failure, workplace(keep=False):
+    with pytest.raises(DemoFailed) as failure, workplace():
         raise DemoFailed("no luck")
     assert str(failure.value) == f"no luck\nModel and logs are in {left()[0]}"
 
 
 def test_a_traceback_goes_to_a_file_that_is_named(left):
-    with pytest.raises(DemoFailed, match="unexpected happened: ZeroDivision") as failure, workplace(keep=False):
+    with pytest.raises(DemoFailed, match="unexpected happened: ZeroDivision") as failure, workplace():
         _ = 1 / 0
     report = left()[0] / "traceback.txt"
     assert str(report) in str(failure.value)
@@ -41,6 +35,6 @@ def test_a_traceback_goes_to_a_file_that_is_named(left):
 
 @pytest.mark.parametrize("end", [KeyboardInterrupt, BrokenPipeError])
 def test_nothing_is_left_when_the_user_has_seen_enough(left, end):
-    with pytest.raises(end), workplace(keep=True):
+    with pytest.raises(end), workplace():
         raise end
     assert left() == []

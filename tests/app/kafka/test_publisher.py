@@ -5,7 +5,6 @@ import os
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,7 +20,6 @@ from app.ports import free_ports
 from app.records import Outgoing
 from tests.app.kafka.harness import consuming
 from tests.broker.apache_kafka import ApacheKafka
-from tests.broker.kafka_jars import KafkaUnavailable
 from tests.broker.records import Record
 from tests.broker.session import Broker
 from tests.broker.topics import TopicClient, Topics, fresh_topics
@@ -293,18 +291,7 @@ async def test_what_is_published_to_the_embedded_broker_is_what_the_service_itse
             assert [Outgoing(each.key, each.value, each.headers) for each in read] == records[partition::3]
 
 
-@pytest.fixture
-def mortal_kafka(kafka: Broker, tmp_path: Path) -> Any:
-    """An Apache Kafka that nobody else uses, so that it may be killed."""
-    # Kafka lets a broker in again only when it has forgotten that the same one was there before.
-    forgetful = {"broker.session.timeout.ms": "1000", "broker.heartbeat.interval.ms": "200"}
-    try:
-        with ApacheKafka(tmp_path / "kafka", properties=forgetful, heap="256m") as broker:
-            yield broker
-    except KafkaUnavailable as missing:
-        pytest.skip(f"the embedded broker forgets everything when it is killed, and Apache Kafka cannot run: {missing}")
-
-
+@pytest.mark.needs_apache_kafka  # the embedded broker forgets everything when it is killed
 async def test_a_broker_that_is_away_is_waited_for_and_nothing_is_lost_or_out_of_order(
     mortal_kafka: ApacheKafka, sizes: list[int], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ):

@@ -1,0 +1,26 @@
+"""The variables that later versions will have, so that none of them is silently ignored in this one."""
+
+from collections.abc import Mapping
+
+PLANNED: Mapping[str, str | None] = {
+    "KAFKA_SECURITY_PROTOCOL": "PLAINTEXT",
+    "KAFKA_SASL_MECHANISM": None,
+    "KAFKA_SASL_USERNAME": None,
+    "KAFKA_SASL_PASSWORD": None,
+    "KAFKA_SSL_CAFILE": None,
+    "KAFKA_SSL_CERTFILE": None,
+    "KAFKA_SSL_KEYFILE": None,
+    "MODEL_SCORE_COLUMN": None,
+    "MODEL_NON_FINITE": None,
+    "MODEL_POLL_SECONDS": "0",
+    "INPUT_FORMAT": "json",
+    "OUTPUT_FORMAT": "json",
+    "BATCH_ALLOWED_SIZES": None,
+    "FRESHNESS_MAX_AGE_MS": "0",
+    "FRESHNESS_ACTION": None,
+    "STANDINGS_CONFLATE": None,
+    "STANDINGS_EMIT": None,
+    "STANDINGS_TTL_SECONDS": None,
+    "STANDINGS_ORDER_FIELD": None,
+}
+"""By name, the one value that asks for what this version does anyway; None where every value asks for more."""
