@@ -23,12 +23,12 @@ class Work:
     Attributes:
         chunk: the records.
         outcomes: one per record, in the same order.
-        acknowledge: to be called once all outcomes are confirmed by the broker.
+        acknowledge: to be called with the chunk once all outcomes are confirmed by the broker.
     """
 
     chunk: Chunk
     outcomes: "asyncio.Task[list[Outcome]]"
-    acknowledge: Callable[[], Any]
+    acknowledge: Callable[[Chunk], Any]
 
 
 class Lane:
@@ -85,7 +85,7 @@ class Lane:
                 ready = await self._next()
                 await self._publish(ready)
                 for work in ready:
-                    work.acknowledge()
+                    work.acknowledge(work.chunk)
                     self._work.popleft()
             self._idle.set()
 

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol, cast
 
 from faust.types import TP
@@ -84,7 +84,6 @@ class Pipeline:
         self.finished = True
         self._revoking = asyncio.Lock()
         self._lanes: dict[TP, Lane] = {}
-        self._fetched: list[tuple[Lane, Chunk, Callable[[], Any]]] = []
 
     # -- partitions come and go
 
@@ -117,27 +116,22 @@ class Pipeline:
         return not unfinished
 
     async def _close_lanes(self) -> None:
-        self._fetched = []
         lanes, self._lanes = self._lanes, {}
         await asyncio.gather(*(lane.close() for lane in lanes.values()))
 
     # -- a chunk's way
 
-    def accept(self, chunk: Chunk, acknowledge: Callable[[], Any]) -> None:
-        """Start working on *chunk*; *acknowledge* is called once everything of it is confirmed."""
-        lane = self._lanes.get(TP(chunk.tp.topic, chunk.tp.partition))
-        if lane is None:
-            return  # revoked meanwhile: whoever has the partition now reads these records again
-        self._observer.consumed(chunk)
-        self._fetched.append((lane, chunk, acknowledge))
-        if not chunk.more:
-            self._begin()
+    def accept(self, chunks: Iterable[Chunk], acknowledge: Callable[[Chunk], Any]) -> None:
+        """Start working on *chunks*, so that their rows meet in the batcher.
 
-    def _begin(self) -> None:
-        """Start on all chunks of one fetch in the same moment, so that their rows meet in the batcher."""
+        *acknowledge* is called with each of them once everything of it is confirmed.
+        """
         loop = asyncio.get_running_loop()
-        fetched, self._fetched = self._fetched, []
-        for lane, chunk, acknowledge in fetched:
+        for chunk in chunks:
+            lane = self._lanes.get(TP(*chunk.tp))
+            if lane is None:
+                continue  # revoked meanwhile: whoever has the partition now reads these records again
+            self._observer.consumed(chunk)
             lane.put(Work(chunk, loop.create_task(self._outcomes(chunk)), acknowledge))
 
     async def _outcomes(self, chunk: Chunk) -> list[Outcome]:

@@ -17,11 +17,10 @@ class Chunk(list[Any]):
         end: its position after them, which is the offset to commit once they are done.
         nbytes: keys, values and headers.
         epoch: the assignment that it was fetched under; results of an earlier one are dropped.
-        more: another chunk of the same fetch follows.
         acknowledged: every record is confirmed in the output or the dead-letter topic.
     """
 
-    __slots__ = ("acknowledged", "end", "epoch", "more", "nbytes", "start", "tp")
+    __slots__ = ("acknowledged", "end", "epoch", "nbytes", "start", "tp")
 
     def __init__(
         self, records: Iterable[Any], *, tp: TopicPartition, start: int, end: int, nbytes: int, epoch: int
@@ -32,7 +31,6 @@ class Chunk(list[Any]):
         self.end = end
         self.nbytes = nbytes
         self.epoch = epoch
-        self.more = False
         self.acknowledged = not self
 
     # Chunks are told apart by identity: comparing them record by record would never be meant.

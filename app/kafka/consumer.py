@@ -11,7 +11,6 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 from mode import ServiceT
-from mode.utils.futures import notify
 
 from app.kafka.chunk import Chunk
 from app.kafka.fetching import ChunkThread
@@ -22,10 +21,18 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# Longest that fetching waits for a few records to be done with; more than they take, unless something is wrong.
-PATIENCE_SECONDS = 0.005
+# Longest that fetching waits for a few records to be done with: what they take as a rule, so that the next ones do not
+# suffer from a slow round.
+PATIENCE_SECONDS = 0.002
 # Enough for every stage to have work while the next is fetched.
 CHUNKS_IN_THE_WORKS = 8
+
+
+class _NoBook(set[Any]):
+    """Faust's book of unfinished messages, kept empty: what is unfinished are chunks, and the watermarks know them."""
+
+    def add(self, _message: Any) -> None:
+        """Forget it at once."""
 
 
 class Consumer(driver.Consumer):
@@ -42,6 +49,10 @@ class Consumer(driver.Consumer):
         self.watermarks: dict[TP, Watermark] = {}
         self._in_the_works = 0
         self._progress = asyncio.Event()
+
+    def _reset_state(self) -> None:
+        super()._reset_state()
+        self._unacked_messages = _NoBook()
 
     def _new_consumer_thread(self) -> ChunkThread:
         return ChunkThread(self, loop=self.loop, beacon=self.beacon)
@@ -143,8 +154,8 @@ class Consumer(driver.Consumer):
         return True
 
     def _to_message(self, tp: TP, record: Any) -> ConsumerMessage:
-        chunk: Chunk = record
-        last = chunk[-1]
+        chunks: list[Chunk] = record
+        last = chunks[0][-1]
         return ConsumerMessage(
             tp.topic,
             tp.partition,
@@ -153,10 +164,10 @@ class Consumer(driver.Consumer):
             last.timestamp_type,
             None,
             None,
-            cast(Any, chunk),
+            cast(Any, chunks),
             None,
             0,
-            chunk.nbytes,
+            0,
             tp,
             generation_id=self.app.consumer_generation_id,
         )
@@ -169,17 +180,11 @@ class Consumer(driver.Consumer):
 
     # -- acknowledging and committing
 
-    def ack(self, message: Any) -> bool:
-        """Mark a chunk as done; called by `event.ack()`."""
-        if message.acked:
-            return False
-        chunk: Chunk = message.value
-        message.acked = chunk.acknowledged = True
+    def acknowledge(self, chunk: Chunk) -> None:
+        """Mark a chunk as done: every record of it is confirmed in the output or the dead-letter topic."""
+        chunk.acknowledged = True
         if chunk.epoch == self.epoch:
             self._done_with(len(chunk))
-        self._unacked_messages.discard(message)
-        notify(self._waiting_for_ack)
-        return True
 
     def _filter_tps_with_pending_acks(self, topics: Any = None) -> Iterator[TP]:
         return iter(list(self.watermarks))
@@ -274,5 +279,3 @@ class Consumer(driver.Consumer):
         self._done_with(self._in_the_works)
         for watermark in self.watermarks.values():
             self.app.in_flight.remove(watermark.records, watermark.nbytes)
-        # What the listener could not finish in time is nobody's now; Faust would wait for it without end.
-        self._unacked_messages.clear()

@@ -1,6 +1,6 @@
 """The Faust app that consumes the input topic, with every setting that differs from Faust's own and why."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 from faust import Stream
@@ -64,10 +64,10 @@ def compiled() -> bool:
 def add_agent(
     app: ChunkApp,
     topic: str,
-    accept: Callable[[Chunk, Callable[[], Any]], None],
+    accept: Callable[[Sequence[Chunk], Callable[[Chunk], None]], None],
     on_failure: Callable[[BaseException], None],
 ) -> None:
-    """Let the app's one agent hand each chunk of *topic* to *accept*, with the function that acknowledges it."""
+    """Let the app's one agent hand the chunks of each fetch to *accept*, with the function that acknowledges one."""
     # Bounded by what may be in flight; a full queue would make Faust wait, which costs more than it saves.
     source = app.topic(topic, schema=ChunkSchema(), maxsize=app.in_flight.max_records)
 
@@ -75,9 +75,9 @@ def add_agent(
         # Any other way to iterate acknowledges in a `finally`: an exception would commit what was never processed.
         async for event in cast(Stream[Any], stream).noack().events():
             try:
-                accept(event.value, event.ack)
+                accept(event.value, app.chunk_consumer.acknowledge)
             except Exception as error:
-                # Not raised: Faust would restart the agent and leave this chunk a hole that stops all commits.
+                # Not raised: Faust would restart the agent and leave these chunks a hole that stops all commits.
                 on_failure(error)
 
     app.agent(source)(rank)

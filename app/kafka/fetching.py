@@ -57,7 +57,9 @@ class ChunkThread(AIOKafkaConsumerThread):
 
         Runs on this thread. Chunks may be empty: then only the position moved, past transaction markers.
         """
-        return dict(await self.call_thread(self._take_chunks, room, chunk_records, timeout_seconds))
+        # mode's queue of calls makes three tasks for each; this is the call that every record waits for.
+        taking = self._take_chunks(room, chunk_records, timeout_seconds)
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(taking, self.thread_loop))
 
     async def _take_chunks(self, room: Room, chunk_records: int, timeout_seconds: float) -> dict[TP, Chunk]:
         consumer = self._ensure_consumer()

@@ -65,7 +65,8 @@ async def rank(executor: ThreadPoolExecutor, predictor: Predictor, *values: byte
     )
     await pipeline.partitions_assigned({TP(TOPIC, 0)})
     done = asyncio.Event()
-    pipeline.accept(chunk(*(record(place, value, key=b"abc") for place, value in enumerate(values))), done.set)
+    fetched = chunk(*(record(place, value, key=b"abc") for place, value in enumerate(values)))
+    pipeline.accept([fetched], lambda _: done.set())
     await asyncio.wait_for(done.wait(), 30)
     await pipeline.partitions_revoked()
     assert failures == []

@@ -40,7 +40,7 @@ class Outlet:
         async def task() -> list[Outcome]:
             return await outcomes
 
-        return Work(chunk, asyncio.create_task(task()), lambda: self._acknowledge(chunk.start))
+        return Work(chunk, asyncio.create_task(task()), lambda done: self._acknowledge(done.start))
 
     def _acknowledge(self, start: int) -> None:
         assert start in self.confirmed
@@ -153,7 +153,7 @@ async def test_an_acknowledgement_that_fails_is_reported():
     lane = outlet.lane()
     outcomes = future()
     outcomes.set_result([])
-    lane.put(Work(run_of(0, 1), outlet.work(run_of(0, 1), outcomes).outcomes, lambda: 1 / 0))
+    lane.put(Work(run_of(0, 1), outlet.work(run_of(0, 1), outcomes).outcomes, lambda _: 1 / 0))
     await settled()
     assert isinstance(outlet.failures[0], ZeroDivisionError)
     await lane.close()

@@ -107,7 +107,7 @@ class Rig:
 
     def accept(self, *chunks: Chunk) -> None:
         for each in chunks:
-            self.pipeline.accept(each, lambda each=each: self._acknowledge(each))
+            self.pipeline.accept([each], self._acknowledge)
 
     def _acknowledge(self, taken: Chunk) -> None:
         if self._publisher is self.outlet:

@@ -1,8 +1,9 @@
 """The consuming half of the service, without a pipeline: chunks arrive in a list and are acknowledged by hand."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 from faust.types import TP
@@ -33,11 +34,12 @@ class Receiver:
         self.app: ChunkApp | None = None
         self._changed = asyncio.Condition()
 
-    def accept(self, chunk: Chunk, acknowledge: Callable[[], Any]) -> None:
-        self.chunks.append(chunk)
-        self.acknowledge.append(acknowledge)
-        if self.acknowledge_at_once:
-            acknowledge()
+    def accept(self, chunks: Sequence[Chunk], acknowledge: Callable[[Chunk], None]) -> None:
+        for chunk in chunks:
+            self.chunks.append(chunk)
+            self.acknowledge.append(partial(acknowledge, chunk))
+            if self.acknowledge_at_once:
+                acknowledge(chunk)
 
     async def partitions_assigned(self, tps: set[TP]) -> None:
         self.assigned = tps
