@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.app.codecs.malformed import MALFORMED
 from tests.broker.records import Record
 from tests.broker.topics import TopicClient, Topics, fresh_topics
@@ -67,3 +69,21 @@ def test_what_the_broker_refuses_as_too_large_goes_out_smaller_or_without_its_va
     assert (omitted.value, dict(omitted.headers)["value-omitted"]) == (None, b"3000")
     small.delete(output, letters)
     small.close()
+
+
+@pytest.mark.needs_apache_kafka  # the embedded broker takes such records
+def test_a_dead_letter_topic_that_takes_none_without_a_key_stops_the_worker_with_1_and_nothing_is_passed_over(
+    topics: Topics, mlp: Path, features, tmp_path: Path
+):
+    letters = f"{topics.dead_letters}-compacted"
+    topics.client.create(letters, config={"cleanup.policy": "compact"})
+    records = [record(place, features[place]) for place in range(2000)]
+    topics.client.write(topics.input, [*records, Record(b"no key, no JSON", partition=1)])
+    with Service(tmp_path, environment(topics, mlp) | {"DEAD_LETTER_TOPIC": letters}) as service:
+        assert service.process.wait(90) == 1
+    assert "set its cleanup.policy to delete" in service.log
+    assert (
+        topics.client.committed_offsets(topics.input, topics.group).get(1, 0)
+        < topics.client.end_offsets(topics.input)[1]
+    )
+    topics.client.delete(letters)
