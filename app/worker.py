@@ -127,18 +127,19 @@ class Worker:
         topics = asyncio.create_task(self._find_topics())
         try:
             predictor = await self._load_model()
+            # Before the wait for topics, since it may find settings that do not fit the model.
+            self._pipeline = make_pipeline(
+                self._settings,
+                predictor,
+                publisher=self._publisher,
+                executor=self._executor,
+                metrics=self._metrics,
+                on_failure=self._fail,
+            )
             await topics
         finally:
             topics.cancel()
             await asyncio.wait([topics])
-        self._pipeline = make_pipeline(
-            self._settings,
-            predictor,
-            publisher=self._publisher,
-            executor=self._executor,
-            metrics=self._metrics,
-            on_failure=self._fail,
-        )
         _spare_the_collector()
         await self._join_group(self._pipeline)
         del self._waiting_for["start"]

@@ -176,6 +176,16 @@ async def test_a_broker_that_does_not_answer_is_what_it_is_not_ready_for(
         assert await run.stop() == 0
 
 
+async def test_settings_that_do_not_fit_the_model_are_told_without_a_broker(
+    monkeypatch: pytest.MonkeyPatch, topics: Topics, caplog: pytest.LogCaptureFixture
+):
+    nobody = f"127.0.0.1:{free_ports(1)[0]}"
+    wrong = {"KAFKA_BOOTSTRAP_SERVERS": nobody, "INPUT_FIELDS": '{"speed": "a.b"}'}
+    async with running(topics, NumpyModel(), monkeypatch, **wrong) as run:
+        assert await asyncio.wait_for(run.task, 30) == 1
+    assert "speed" in caplog.text
+
+
 async def test_a_broker_that_goes_away_while_topics_are_waited_for_is_waited_for(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
