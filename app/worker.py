@@ -9,10 +9,6 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from functools import cache
-from importlib.metadata import PackageNotFoundError, version
-from platform import python_version
 from typing import Any, NoReturn, TypeVar
 
 from aiokafka.errors import KafkaError
@@ -25,6 +21,7 @@ from app.kafka.publisher import Publisher
 from app.kafka.transport import ChunkApp
 from app.metrics import Metrics
 from app.pipeline import Pipeline
+from app.versions import installed_versions
 from app.web.server import WebServer
 from config.settings import Settings
 from models.errors import ModelError
@@ -253,7 +250,7 @@ class Worker:
             "ready": self.unready() is None,
             "reason": self.unready(),
             "uptime_seconds": round(time.monotonic() - self._began, 1),
-            "versions": _versions(),
+            "versions": installed_versions(),
             "model": predictor
             and {
                 "name": predictor.name,
@@ -268,16 +265,6 @@ class Worker:
             else {},
             "settings": self._settings.model_dump(mode="json"),
         }
-
-
-@cache
-def _versions() -> dict[str, str]:
-    """What runs here; TensorFlow under the name of the distribution that it came with, and not at all without one."""
-    versions = {"python": python_version()}
-    for name in ("streamrank", "faust-streaming", "aiokafka", "tensorflow-cpu", "tensorflow"):
-        with suppress(PackageNotFoundError):
-            versions[name] = version(name)
-    return versions
 
 
 def _spare_the_collector() -> None:

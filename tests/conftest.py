@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from app.broker import EmbeddedBroker
-from tests.broker.apache_kafka import ApacheKafka
+from tests.broker.apache_kafka import FORGETFUL, ApacheKafka
 from tests.broker.session import Broker, SessionBroker
 from tests.broker.topics import Topics, fresh_topics
 
@@ -48,9 +48,7 @@ def kafka(pytestconfig: pytest.Config) -> Broker:
 @pytest.fixture
 def mortal_kafka(tmp_path: Path) -> Iterator[ApacheKafka]:
     """An Apache Kafka that nobody else uses, so that it may be killed; for tests marked `needs_apache_kafka`."""
-    # Kafka lets a broker in again only when it has forgotten that the same one was there before.
-    forgetful = {"broker.session.timeout.ms": "1000", "broker.heartbeat.interval.ms": "200"}
-    with ApacheKafka(tmp_path / "kafka", properties=forgetful, heap="256m") as broker:
+    with ApacheKafka(tmp_path / "kafka", properties=FORGETFUL, heap="256m") as broker:
         yield broker
 
 

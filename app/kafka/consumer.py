@@ -13,7 +13,7 @@ from faust.types.tuples import ConsumerMessage
 from mode import ServiceT
 
 from app.kafka.chunk import Chunk
-from app.kafka.fetching import ChunkThread
+from app.kafka.fetching import FAUST_LOGGER, ChunkThread
 from app.kafka.watermark import Watermark
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class _NoBook(set[Any]):
 class Consumer(driver.Consumer):
     """Faust's consumer with chunks, bounded fetching and a contiguous watermark."""
 
-    logger = logging.getLogger("faust.chunks")
+    logger = FAUST_LOGGER
     app: "ChunkApp"
     _thread: ChunkThread
 

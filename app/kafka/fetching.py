@@ -19,11 +19,14 @@ from app.kafka.in_flight import Room
 # is also the longest that one idle partition can hold up another; Faust's own 1.5 s would be felt.
 FETCH_MAX_WAIT_MS = 50
 
+# mode would log every service's comings and goings under the name of the module that it is defined in, as ours.
+FAUST_LOGGER = logging.getLogger("faust.chunks")
+
 
 class ChunkThread(AIOKafkaConsumerThread):
     """Runs aiokafka's consumer on an event loop of its own, so that decoding never costs the group membership."""
 
-    logger = logging.getLogger("faust.chunks")
+    logger = FAUST_LOGGER
     consumer: Any
 
     def _create_worker_consumer(self, transport: Any) -> Any:

@@ -4,7 +4,6 @@ Stock Faust costs more than 100 microseconds per event, whatever the event is; h
 What this relies on in Faust is held fast by the contract tests in `tests/app/kafka/test_faust_contract.py`.
 """
 
-import logging
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any, Protocol, cast
 
@@ -15,12 +14,10 @@ from faust.transport.utils import DefaultSchedulingStrategy
 from faust.types import TP
 
 from app.kafka.consumer import Consumer
+from app.kafka.fetching import FAUST_LOGGER
 from app.kafka.in_flight import InFlight
 
 SCHEME = "chunks"
-
-# mode would log every service's comings and goings under the name of the module that it is defined in, as ours.
-_faust_logger = logging.getLogger("faust.chunks")
 
 
 class PartitionListener(Protocol):
@@ -39,7 +36,7 @@ class PartitionListener(Protocol):
 class ChunkApp(faust.App):
     """A Faust app whose consumer delivers chunks."""
 
-    logger = _faust_logger
+    logger = FAUST_LOGGER
     listener: PartitionListener
     in_flight: InFlight
     chunk_records: int
@@ -79,7 +76,7 @@ class ChunkSchema(faust.Schema[Any, Any]):
 class Producer(driver.Producer):
     """Faust's producer, never started: the publisher has producers of its own and awaits every delivery."""
 
-    logger = _faust_logger
+    logger = FAUST_LOGGER
 
     async def on_start(self) -> None:
         """Open no connection."""

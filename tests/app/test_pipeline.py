@@ -106,8 +106,7 @@ class Rig:
         self._executor.shutdown()
 
     def accept(self, *chunks: Chunk) -> None:
-        for each in chunks:
-            self.pipeline.accept([each], self._acknowledge)
+        self.pipeline.accept(chunks, self._acknowledge)
 
     def _acknowledge(self, taken: Chunk) -> None:
         if self._publisher is self.outlet:

@@ -46,6 +46,20 @@ def _in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("app.worker._spare_the_collector", lambda: None)
 
 
+class Held(NumpyModel):
+    """Answers only when it is told to go on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.called = threading.Event()
+        self.go_on = threading.Event()
+
+    def predict(self, columns: Columns) -> TopK:
+        self.called.set()
+        assert self.go_on.wait(30)
+        return super().predict(columns)
+
+
 class Run:
     """A worker that serves in a task."""
 
@@ -252,19 +266,12 @@ async def test_a_model_that_fails_for_everything_ends_the_worker_with_1_and_blam
 async def test_what_cannot_be_finished_in_time_stays_uncommitted_and_the_status_is_1(
     topics: Topics, monkeypatch: pytest.MonkeyPatch
 ):
-    called, go_on = threading.Event(), threading.Event()
-
-    class Hangs(NumpyModel):
-        def predict(self, columns: Columns) -> TopK:
-            called.set()
-            assert go_on.wait(30)
-            return super().predict(columns)
-
+    model = Held()
     topics.client.write(topics.input, rows(1, 2, 3))
-    async with running(topics, Hangs(), monkeypatch, SHUTDOWN_TIMEOUT_SECONDS="4") as run:
-        await run.until(called.is_set)
+    async with running(topics, model, monkeypatch, SHUTDOWN_TIMEOUT_SECONDS="4") as run:
+        await run.until(model.called.is_set)
         assert await run.stop() == 1
-    go_on.set()
+    model.go_on.set()
     assert await asyncio.to_thread(topics.client.read_all, topics.output) == []
     assert await asyncio.to_thread(topics.client.committed_offsets, topics.input, topics.group) == {}
 
@@ -280,20 +287,13 @@ async def test_a_short_time_to_stop_is_enough_for_a_worker_with_nothing_to_do(
 async def test_a_short_time_to_stop_is_enough_for_what_is_soon_finished(
     topics: Topics, monkeypatch: pytest.MonkeyPatch
 ):
-    called, go_on = threading.Event(), threading.Event()
-
-    class Waits(NumpyModel):
-        def predict(self, columns: Columns) -> TopK:
-            called.set()
-            assert go_on.wait(30)
-            return super().predict(columns)
-
+    model = Held()
     topics.client.write(topics.input, rows(1, 2, 3))
-    async with running(topics, Waits(), monkeypatch, SHUTDOWN_TIMEOUT_SECONDS="3") as run:
-        await run.until(called.is_set)
+    async with running(topics, model, monkeypatch, SHUTDOWN_TIMEOUT_SECONDS="3") as run:
+        await run.until(model.called.is_set)
         os.kill(os.getpid(), signal.SIGTERM)
         await run.until(lambda: run.worker.unready() == "stopping")
-        go_on.set()
+        model.go_on.set()
         assert await run.ended() == 0
     committed = await asyncio.to_thread(topics.client.committed_offsets, topics.input, topics.group)
     assert committed == {0: 1, 1: 1, 2: 1}

@@ -14,6 +14,9 @@ from app.child import Child
 from app.ports import free_ports
 from tests.broker import kafka_jars
 
+# Kafka lets a killed broker in again only when it has forgotten that the same one was there before; so it soon does.
+FORGETFUL = {"broker.session.timeout.ms": "1000", "broker.heartbeat.interval.ms": "200"}
+
 _START_ATTEMPTS = 3  # the ports we chose may have been taken before the broker bound them
 
 

@@ -1,7 +1,7 @@
 import pytest
 from confluent_kafka import KafkaException
 
-from tests.broker.apache_kafka import ApacheKafka
+from tests.broker.apache_kafka import FORGETFUL, ApacheKafka
 from tests.broker.records import Record
 from tests.broker.topics import TopicClient
 
@@ -9,9 +9,7 @@ pytestmark = pytest.mark.needs_apache_kafka
 
 
 def test_a_killed_broker_comes_back_with_its_data_its_address_and_the_properties_it_was_given(tmp_path):
-    # A new broker may only register when the session of the killed one has run out.
-    short = {"broker.session.timeout.ms": "1500", "broker.heartbeat.interval.ms": "300"}
-    with ApacheKafka(tmp_path, properties={**short, "message.max.bytes": "1000"}) as kafka:
+    with ApacheKafka(tmp_path, properties={**FORGETFUL, "message.max.bytes": "1000"}) as kafka:
         address = kafka.bootstrap_servers
         client = TopicClient(kafka)
         client.create("survivor", partitions=1)

@@ -92,6 +92,10 @@ class Service:
     def status(self) -> dict[str, Any]:
         return json.loads(self.get("/status")[1])
 
+    def lags(self) -> list[int]:
+        """How many records wait in each partition that the service has looked at."""
+        return [each["records"] for each in self.status()["partitions"].values()]
+
     def samples(self) -> dict[tuple[str, ...], float]:
         """Every sample of `/metrics`: its name and label values, in the order of the labels' names."""
         families = text_string_to_metric_families(self.get("/metrics")[1])

@@ -38,10 +38,6 @@ def misses_the_broker(service: Service) -> bool:
     return status == 503 and "broker" in reason
 
 
-def lags(service: Service) -> list[int]:
-    return [each["records"] for each in service.status()["partitions"].values()]
-
-
 def test_a_broker_that_dies_in_the_middle_costs_no_record_and_no_order(
     mortal_kafka: ApacheKafka, mlp: Path, features: npt.NDArray[np.float32], tmp_path: Path
 ):
@@ -62,7 +58,7 @@ def test_a_broker_that_dies_in_the_middle_costs_no_record_and_no_order(
             mortal_kafka.restart()
             service.wait_for(lambda: service.get("/readyz") == (200, "ok\n"), BACK_SECONDS)
             topics.client.wait_until_committed(topics.input, topics.group, within=BACK_SECONDS)
-            service.wait_for(lambda: lags(service) == [0, 0, 0, 0])
+            service.wait_for(lambda: service.lags() == [0, 0, 0, 0])
             assert service.get("/livez") == (200, "ok\n")
             assert service.stop() == 0
         outputs = topics.client.read_all(topics.output)

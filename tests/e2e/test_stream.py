@@ -34,7 +34,7 @@ def test_20000_records_are_each_predicted_once_in_order_and_as_tensorflow_does(
         service.wait_until_ready()
         outputs = topics.client.read(topics.output, len(records))
         topics.client.wait_until_committed(topics.input, topics.group)
-        service.wait_for(lambda: [each["records"] for each in service.status()["partitions"].values()] == [0] * 4)
+        service.wait_for(lambda: service.lags() == [0] * 4)
         samples = service.samples()
         assert service.stop() == 0
     assert topics.client.read_all(topics.dead_letters) == []
