@@ -7,6 +7,7 @@ import pytest
 
 from app.broker import EmbeddedBroker
 from tests.broker.apache_kafka import FORGETFUL, ApacheKafka
+from tests.broker.proxy import Proxy
 from tests.broker.session import Broker, SessionBroker
 from tests.broker.topics import Topics, fresh_topics
 
@@ -50,6 +51,15 @@ def mortal_kafka(tmp_path: Path) -> Iterator[ApacheKafka]:
     """An Apache Kafka that nobody else uses, so that it may be killed; for tests marked `needs_apache_kafka`."""
     with ApacheKafka(tmp_path / "kafka", properties=FORGETFUL, heap="256m") as broker:
         yield broker
+
+
+@pytest.fixture
+def proxy(kafka: Broker) -> Iterator[Proxy]:
+    """A way to `kafka` that can be disturbed, for tests marked `needs_apache_kafka`; others do not notice."""
+    assert isinstance(kafka, ApacheKafka)
+    assert kafka.advertised_port
+    with Proxy(kafka.proxied_port, port=kafka.advertised_port) as proxy:
+        yield proxy
 
 
 @pytest.fixture(scope="session")

@@ -27,12 +27,22 @@ class ApacheKafka:
         folder: where configuration, log and data go; use an empty one per broker.
         properties: lines for server.properties that win over ours.
         heap: Java's notation, as in `512m`.
+        advertised_port: where a proxy listens; clients that come to `proxied_port` are told to go on there.
     """
 
     name = f"Apache Kafka {kafka_jars.VERSION}"
     transactions = True
 
-    def __init__(self, folder: Path, *, properties: Mapping[str, str] | None = None, heap: str = "512m") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        properties: Mapping[str, str] | None = None,
+        heap: str = "512m",
+        advertised_port: int | None = None,
+    ) -> None:
+        self.advertised_port = advertised_port
+        self.proxied_port = 0
         self._folder = folder
         self._extra = dict(properties or {})
         self._heap = heap
@@ -122,8 +132,11 @@ class ApacheKafka:
         self._folder.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(self._data, ignore_errors=True)
         self.log.write_text("")
-        self._port, controller = free_ports(2)
-        properties = {**_properties(self._data, self._port, controller), **self._extra}
+        self._port, controller, self.proxied_port = free_ports(3)
+        properties = _properties(self._data, self._port, controller)
+        if self.advertised_port is not None:
+            _add_listener(properties, "PROXIED", self.proxied_port, advertised=self.advertised_port)
+        properties |= self._extra
         self._properties_file.write_text("".join(f"{name}={value}\n" for name, value in properties.items()))
         tool = [*self._java("-Xmx128m", "-XX:TieredStopAtLevel=1"), "kafka.tools.StorageTool", "format"]
         wanted = ["--cluster-id", "MkU3OEVBNTcwNTJENDM2Qg", "--config", str(self._properties_file)]
@@ -171,3 +184,10 @@ def _properties(data: Path, port: int, controller: int) -> dict[str, str]:
         "share.coordinator.state.topic.replication.factor": "1",
         "share.coordinator.state.topic.min.isr": "1",
     }
+
+
+def _add_listener(properties: dict[str, str], name: str, port: int, *, advertised: int) -> None:
+    # The broker itself stays with the listener called PLAINTEXT, so what it sends to itself never meets the proxy.
+    properties["listeners"] += f",{name}://127.0.0.1:{port}"
+    properties["advertised.listeners"] += f",{name}://127.0.0.1:{advertised}"
+    properties["listener.security.protocol.map"] += f",{name}:PLAINTEXT"

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from app.broker import EmbeddedBroker
+from app.ports import free_ports
 from tests.broker.apache_kafka import ApacheKafka
 from tests.broker.kafka_jars import KafkaUnavailable, classpath
 
@@ -45,9 +46,13 @@ class SessionBroker:
     def get(self) -> Broker:
         """Return the running broker; the first call starts it."""
         if self._running is None:
-            broker = EmbeddedBroker() if self.why_not_apache_kafka() else ApacheKafka(self._make_folder())
-            self._running = broker.__enter__()
+            self._running = self._make().__enter__()
         return self._running
+
+    def _make(self) -> ApacheKafka | EmbeddedBroker:
+        if self.why_not_apache_kafka():
+            return EmbeddedBroker()
+        return ApacheKafka(self._make_folder(), advertised_port=free_ports(1)[0])
 
     def close(self) -> None:
         """End the broker if it was ever started."""
