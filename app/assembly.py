@@ -4,12 +4,16 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
 
+from faust.types import TP
+
 from app.batching import Batcher
 from app.codecs.json import JsonDecoder, RowGroup
 from app.codecs.prediction import PredictionEncoder
-from app.kafka.publisher import Publisher
+from app.kafka.client import Client
+from app.kafka.producers import producer_factory
 from app.kafka.routing import Router
 from app.metrics import Metrics
+from app.outbox import Outbox
 from app.pipeline import Pipeline
 from app.records import RecordFactory
 from app.scoring import Scored, Scorer
@@ -65,9 +69,11 @@ def make_pipeline(
     settings: Settings,
     predictor: Predictor,
     *,
-    publisher: Publisher,
+    client: Client,
     executor: Executor,
     metrics: Metrics,
+    on_lost: Callable[[TP], None],
+    on_fenced: Callable[[TP], None],
     on_failure: Callable[[BaseException], None],
 ) -> Pipeline:
     """Return the pipeline for *predictor*; it runs on the current event loop."""
@@ -87,12 +93,16 @@ def make_pipeline(
             labels=predictor.labels,
             min_score=settings.rank.min_score,
         ),
-        factory=RecordFactory(predictor.name, predictor.version),
-        publisher=publisher,
-        router=Router(publisher.partition_count, kafka.input_topic),
-        output_topic=kafka.output_topic,
-        dead_letter_topic=kafka.dead_letter_topic,
+        outbox=Outbox(
+            RecordFactory(predictor.name, predictor.version),
+            Router(client.partition_count, kafka.input_topic),
+            output_topic=kafka.output_topic,
+            dead_letter_topic=kafka.dead_letter_topic,
+        ),
+        producer_for=producer_factory(client, kafka),
         observer=metrics,
+        on_lost=on_lost,
+        on_fenced=on_fenced,
         on_failure=on_failure,
         drain_seconds=kafka.session_timeout_ms / 1000 / 2,
     )

@@ -3,7 +3,9 @@
 StreamRankError
 ├── RejectedRecord      the record is at fault: dead-letter it, go on
 └── ServiceError        we or our surroundings are at fault: acknowledge nothing, stop the worker
-    ├── PublishFailed   the broker did not confirm what we sent
+    ├── PublishFailed   the broker will not take what we send
+    ├── ProducerLost    what became of a transaction is in doubt: open its partition anew, go on from what is committed
+    ├── ProducerFenced  another worker has the partition by now: let go, join the group again
     ├── ModelFailed     the model fails also for rows that it answered before
     ├── ChunkLost       records left Faust's layers without being processed
     └── StartFailed     the worker cannot begin: the message says what to change
@@ -83,7 +85,15 @@ class ServiceError(StreamRankError):
 
 
 class PublishFailed(ServiceError):
-    """The broker did not confirm what was sent."""
+    """The broker will not take what we send, however often we try."""
+
+
+class ProducerLost(ServiceError):
+    """What became of a transaction is in doubt; opening its partition anew settles it."""
+
+
+class ProducerFenced(ServiceError):
+    """Another worker has opened the partition, or the broker has ended our transaction: it is not ours any more."""
 
 
 class ModelFailed(ServiceError):

@@ -8,6 +8,7 @@ from typing import Any
 
 from app.errors import RejectedRecord
 from app.kafka.chunk import Chunk
+from app.kafka.producer import Producer
 
 Outcome = bytes | RejectedRecord
 """What became of one record: the value to publish, or why it was refused."""
@@ -32,18 +33,31 @@ class Work:
 
 
 class Lane:
-    """Publish the work of one partition in the order in which it was put, and acknowledge it after its confirmation.
+    """Publish the work of one partition in the order in which it was put, and acknowledge it once that is final.
 
     Args:
-        publish: publishes the outcomes of consecutive work and returns when the broker has confirmed all of them.
+        producer: the partition's way out; the lane closes it.
+        publish: publishes the outcomes of consecutive work through the producer.
+        on_done: told of work that is published for good; afterwards it is acknowledged.
         on_failure: told once when anything fails; nothing is acknowledged from then on.
+        epoch: of the chunks that may be put here.
     """
 
     def __init__(
-        self, publish: Callable[[Sequence[Work]], Awaitable[None]], on_failure: Callable[[BaseException], None]
+        self,
+        producer: Producer,
+        publish: Callable[[Producer, Sequence[Work]], Awaitable[None]],
+        *,
+        on_done: Callable[[Work], None],
+        on_failure: Callable[[BaseException], None],
+        epoch: int,
     ) -> None:
+        self.producer = producer
+        self.epoch = epoch
         self._publish = publish
+        self._on_done = on_done
         self._work: deque[Work] = deque()
+        self._published: list[Work] = []
         self._arrived = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -58,11 +72,11 @@ class Lane:
 
     @property
     def is_idle(self) -> bool:
-        """Whether everything that was put is confirmed and acknowledged."""
+        """Whether everything that was put is final and acknowledged."""
         return self._idle.is_set()
 
     async def drain(self) -> None:
-        """Wait until everything that was put is confirmed and acknowledged, or the lane has failed."""
+        """Wait until everything that was put is final and acknowledged, or the lane has failed."""
         idle = asyncio.ensure_future(self._idle.wait())
         try:
             await asyncio.wait([idle, self._task], return_when=asyncio.FIRST_COMPLETED)
@@ -76,17 +90,23 @@ class Lane:
             work.outcomes.cancel()
         await asyncio.gather(self._task, *(work.outcomes for work in self._work), return_exceptions=True)
         self._work.clear()
+        await self.producer.close()
 
     async def _run(self) -> None:
+        clock = asyncio.get_running_loop().time
         while True:
             await self._arrived.wait()
             self._arrived.clear()
             while self._work:
                 ready = await self._next()
-                await self._publish(ready)
-                for work in ready:
-                    work.acknowledge(work.chunk)
+                if not self._published:
+                    hold_until = clock() + self.producer.hold_seconds
+                await self._publish(self.producer, ready)
+                self._published += ready
+                for _ in ready:
                     self._work.popleft()
+                if clock() >= hold_until or not (self._work and _is_ready(self._work[0])):
+                    await self._commit()
             self._idle.set()
 
     async def _next(self) -> list[Work]:
@@ -94,11 +114,22 @@ class Lane:
         await self._work[0].outcomes
         ready: list[Work] = []
         for work in self._work:
-            if not work.outcomes.done() or len(ready) == CHUNKS_AT_ONCE:
+            if not _is_ready(work) or len(ready) == CHUNKS_AT_ONCE:
                 break
-            work.outcomes.result()
             ready.append(work)
         return ready
+
+    async def _commit(self) -> None:
+        """Make final what was published since the last time, and acknowledge it."""
+        await self.producer.commit(self._published[-1].chunk.end)
+        for work in self._published:
+            self._on_done(work)
+            work.acknowledge(work.chunk)
+        self._published.clear()
+
+
+def _is_ready(work: Work) -> bool:
+    return work.outcomes.done() and not work.outcomes.cancelled() and work.outcomes.exception() is None
 
 
 def _report(task: "asyncio.Task[None]", on_failure: Callable[[BaseException], None]) -> None:

@@ -2,21 +2,21 @@
 
 import asyncio
 import logging
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
+from aiokafka import TopicPartition
 from faust.types import TP
 
 from app.batching import Batcher
 from app.codecs.json import JsonDecoder, RowGroup
 from app.codecs.prediction import PredictionEncoder
-from app.errors import PublishFailed, Reason, RejectedRecord
+from app.errors import ProducerFenced, ProducerLost
 from app.kafka.chunk import Chunk
-from app.kafka.publisher import Publisher, Refusal
-from app.kafka.routing import Router
+from app.kafka.producer import Producer
+from app.kafka.producers import ProducerFactory
 from app.lane import Lane, Outcome, Work
-from app.records import Outgoing, RecordFactory
+from app.outbox import Outbox
 from app.scoring import Scored
 
 logger = logging.getLogger(__name__)
@@ -45,12 +45,11 @@ class Pipeline:
         decoder: record bytes to rows.
         batcher: merges rows and runs the model.
         encoder: rankings to record bytes.
-        factory: makes outgoing records.
-        publisher: sends them and waits for the broker's word.
-        router: picks their partition.
-        output_topic: where rankings go.
-        dead_letter_topic: where refused records go.
+        outbox: publishes what became of records.
+        producer_for: makes the way out of an input partition.
         observer: counts.
+        on_lost: told of a partition whose last transaction is in doubt, so that it is opened anew.
+        on_fenced: told when a partition turns out to be somebody else's.
         on_failure: told when a partition cannot go on; nothing of it is acknowledged any more.
         drain_seconds: how long revoked partitions may take to finish; whether they did is in `finished`.
     """
@@ -61,24 +60,22 @@ class Pipeline:
         decoder: JsonDecoder,
         batcher: Batcher[RowGroup, Scored],
         encoder: PredictionEncoder,
-        factory: RecordFactory,
-        publisher: Publisher,
-        router: Router,
-        output_topic: str,
-        dead_letter_topic: str,
+        outbox: Outbox,
+        producer_for: ProducerFactory,
         observer: PipelineObserver,
+        on_lost: Callable[[TP], None],
+        on_fenced: Callable[[TP], None],
         on_failure: Callable[[BaseException], None],
         drain_seconds: float,
     ) -> None:
         self._decoder = decoder
         self._batcher = batcher
         self._encoder = encoder
-        self._factory = factory
-        self._publisher = publisher
-        self._router = router
-        self._output_topic = output_topic
-        self._dead_letter_topic = dead_letter_topic
+        self._outbox = outbox
+        self._producer_for = producer_for
         self._observer = observer
+        self._on_lost = on_lost
+        self._on_fenced = on_fenced
         self._on_failure = on_failure
         self.drain_seconds = drain_seconds
         self.finished = True
@@ -87,12 +84,45 @@ class Pipeline:
 
     # -- partitions come and go
 
-    async def partitions_assigned(self, tps: set[TP]) -> None:
-        """Open a lane per partition."""
-        await self._close_lanes()
-        self.finished = True
-        self._lanes = {tp: Lane(self._publish, self._on_failure) for tp in tps}
-        logger.info("partitions assigned", extra={"partitions": sorted(tp.partition for tp in tps)})
+    async def open_partition(self, tp: TP, epoch: int) -> None:
+        """Drop what is in flight for a partition, and make its way out ready for what bears *epoch*.
+
+        Raises:
+            ProducerLost: it cannot be made ready now; trying again may help.
+        """
+        if (lane := self._lanes.pop(tp, None)) is not None:
+            await lane.close()
+        producer = self._producer_for(TopicPartition(*tp))
+        try:
+            await producer.open()
+        except BaseException:
+            await producer.close()
+            raise
+        self._lanes[tp] = Lane(
+            producer,
+            self._publish,
+            on_done=self._done,
+            on_failure=lambda error: self._lane_failed(tp, epoch, error),
+            epoch=epoch,
+        )
+
+    def _lane_failed(self, tp: TP, epoch: int, error: BaseException) -> None:
+        lane = self._lanes.get(tp)
+        if lane is None or lane.epoch != epoch:
+            return  # dropped meanwhile, with all that it held
+        where = {"topic": tp.topic, "partition": tp.partition}
+        if isinstance(error, ProducerLost):
+            logger.warning("a transaction is in doubt; going on from what is committed: %s", error, extra=where)
+            self._on_lost(tp)
+        elif isinstance(error, ProducerFenced):
+            logger.warning("a partition is not ours any more; joining the group again: %s", error, extra=where)
+            self._on_fenced(tp)
+        else:
+            self._on_failure(error)
+
+    def failed(self, error: BaseException) -> None:
+        """Pass on that a partition cannot be opened."""
+        self._on_failure(error)
 
     async def partitions_revoked(self) -> None:
         """Finish what the lanes hold, within `drain_seconds`; drop the rest unacknowledged."""
@@ -101,8 +131,14 @@ class Pipeline:
                 self.finished = await self._drain()
                 await self._close_lanes()
 
+    @property
+    def trouble(self) -> str | None:
+        """What keeps rankings from being published at the moment."""
+        return next((trouble for lane in self._lanes.values() if (trouble := lane.producer.trouble)), None)
+
     def rebalanced(self) -> None:
         """Count that the partitions were shared out anew, also when none is ours."""
+        self.finished = True
         self._observer.rebalanced()
 
     async def _drain(self) -> bool:
@@ -129,8 +165,8 @@ class Pipeline:
         loop = asyncio.get_running_loop()
         for chunk in chunks:
             lane = self._lanes.get(TP(*chunk.tp))
-            if lane is None:
-                continue  # revoked meanwhile: whoever has the partition now reads these records again
+            if lane is None or lane.epoch != chunk.epoch:
+                continue  # revoked or opened anew meanwhile: these records are read again
             self._observer.consumed(chunk)
             lane.put(Work(chunk, loop.create_task(self._outcomes(chunk)), acknowledge))
 
@@ -172,92 +208,11 @@ class Pipeline:
 
     # -- out again
 
-    async def _publish(self, ready: Sequence[Work]) -> None:
-        """Publish what became of consecutive chunks of one partition, and return when all of it is confirmed."""
+    async def _publish(self, producer: Producer, ready: Sequence[Work]) -> None:
         clock = asyncio.get_running_loop().time
         began = clock()
-        await self._publish_predictions(ready)
-        await self._publish_dead_letters(ready)
+        await self._outbox.publish(producer, ready)
         self._observer.stage_took("publish", clock() - began)
-        for work in ready:
-            self._observer.confirmed(work.chunk, work.outcomes.result())
 
-    async def _publish_predictions(self, ready: Sequence[Work]) -> None:
-        """Publish the rankings; one that the broker refuses becomes a rejection."""
-        sent: list[tuple[Work, int]] = []
-        records: list[Outgoing] = []
-        for work in ready:
-            outcomes = work.outcomes.result()
-            places = [place for place, outcome in enumerate(outcomes) if isinstance(outcome, bytes)]
-            sent += [(work, place) for place in places]
-            records += self._factory.predictions(
-                work.chunk.tp,
-                [work.chunk[place] for place in places],
-                [cast(bytes, outcomes[place]) for place in places],
-            )
-        refused = await self._send(self._output_topic, ready[0].chunk.tp.partition, records)
-        for index, why in refused.items():
-            work, place = sent[index]
-            work.outcomes.result()[place] = _rejection(self._output_topic, records[index], why)
-
-    async def _publish_dead_letters(self, ready: Sequence[Work]) -> None:
-        """Publish the refused records; one that is too large for the broker goes out without its value."""
-        letters = [
-            self._factory.dead_letter(work.chunk.tp, work.chunk[place], outcome)
-            for work in ready
-            for place, outcome in enumerate(work.outcomes.result())
-            if isinstance(outcome, RejectedRecord)
-        ]
-        source = ready[0].chunk.tp.partition
-        refused = await self._send(self._dead_letter_topic, source, letters)
-        too_large = [index for index, why in refused.items() if why is Refusal.TOO_LARGE]
-        empty = [self._factory.without_value(letters[index]) for index in too_large]
-        still_refused = await self._send(self._dead_letter_topic, source, empty)
-        for why in (*(why for why in refused.values() if why is Refusal.INVALID), *still_refused.values()):
-            raise PublishFailed(f"{self._dead_letter_topic}: the broker refuses a dead letter {_DEAD_ENDS[why]}")
-
-    async def _send(self, topic: str, source: int, records: Sequence[Outgoing]) -> dict[int, Refusal]:
-        """Publish records of input partition *source*; returns the places of those refused by themselves, and why."""
-        if not records:
-            return {}
-        if self._router.is_aligned(topic):
-            return await self._publisher.publish(topic, source, records)
-        places: dict[int, list[int]] = defaultdict(list)
-        for place, record in enumerate(records):
-            places[self._router.partition(topic, source, record.key)].append(place)
-        sending = [
-            asyncio.ensure_future(self._publisher.publish(topic, to, [records[i] for i in mine]))
-            for to, mine in places.items()
-        ]
-        try:
-            refused = await asyncio.gather(*sending)
-        finally:
-            for each in sending:
-                each.cancel()  # when one failed, nobody waits for the others
-        return {
-            mine[index]: why
-            for mine, refusals in zip(places.values(), refused, strict=True)
-            for index, why in refusals.items()
-        }
-
-
-_DEAD_ENDS = {
-    Refusal.TOO_LARGE: "even without its value; raise max.message.bytes of the topic above the size of the record's "
-    "key and headers",
-    Refusal.INVALID: "as invalid; a compacted topic takes no record without a key: set its cleanup.policy to delete",
-}
-
-
-def _rejection(topic: str, record: Outgoing, why: Refusal) -> RejectedRecord:
-    if why is Refusal.INVALID:
-        return RejectedRecord(
-            Reason.NOT_ENCODABLE,
-            f"{topic} refuses the ranking as invalid; a compacted topic takes no record without a key: give it one, "
-            "or set the topic's cleanup.policy to delete",
-        )
-    size = len(record.key or b"") + len(record.value or b"")
-    return RejectedRecord(
-        Reason.TOO_LARGE_TO_PUBLISH,
-        f"the ranking of {size} bytes (key and value) is larger than {topic} takes; raise max.message.bytes of the "
-        "topic, or lower RANK_TOP_K",
-    )
+    def _done(self, work: Work) -> None:
+        self._observer.confirmed(work.chunk, work.outcomes.result())

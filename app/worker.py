@@ -12,12 +12,15 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NoReturn, TypeVar
 
 from aiokafka.errors import KafkaError
+from faust.types import TP
 
 from app.assembly import load_predictor, make_pipeline
 from app.errors import ServiceError
+from app.kafka.client import Client
+from app.kafka.consumer import Consumer
 from app.kafka.consuming import add_agent, make_app
 from app.kafka.lag import LagWatch
-from app.kafka.publisher import Publisher
+from app.kafka.producers import check_transactions
 from app.kafka.transport import ChunkApp
 from app.metrics import Metrics
 from app.pipeline import Pipeline
@@ -77,7 +80,7 @@ class Worker:
     async def serve(self) -> int:
         """Start, serve until a signal or a failure, stop; returns the exit status."""
         self._executor = ThreadPoolExecutor(self._settings.batch.max_in_flight, thread_name_prefix="model")
-        self._publisher = Publisher(self._settings.kafka.bootstrap_servers)
+        self._client = Client(self._settings.kafka.bootstrap_servers)
         self._over = asyncio.Event()
         self._web = WebServer(
             self._metrics.registry, unready=self.unready, unhealthy=self.unhealthy, status=self.status
@@ -128,9 +131,11 @@ class Worker:
             self._pipeline = make_pipeline(
                 self._settings,
                 predictor,
-                publisher=self._publisher,
+                client=self._client,
                 executor=self._executor,
                 metrics=self._metrics,
+                on_lost=self._reopen,
+                on_fenced=self._rejoin,
                 on_failure=self._fail,
             )
             await topics
@@ -165,14 +170,16 @@ class Worker:
         kafka = self._settings.kafka
         topics = [kafka.input_topic, kafka.output_topic, kafka.dead_letter_topic]
         named: list[str] = []
-        await _until_it_works(self._publisher.start)
-        while missing := await _until_it_works(lambda: self._publisher.missing(topics)):
+        await _until_it_works(self._client.start)
+        if kafka.exactly_once:
+            await _until_it_works(lambda: check_transactions(self._client))
+        while missing := await _until_it_works(lambda: self._client.missing(topics)):
             if missing != named:
                 logger.warning("waiting for topics that do not exist", extra={"missing": missing})
                 named = missing
             self._waiting_for["broker"] = f"waiting for topics that do not exist: {', '.join(missing)}"
             await asyncio.sleep(TOPIC_POLL_SECONDS)
-        await _until_it_works(lambda: self._publisher.watch(topics))
+        await _until_it_works(lambda: self._client.watch(topics))
         del self._waiting_for["broker"]
 
     async def _join_group(self, pipeline: Pipeline) -> None:
@@ -185,6 +192,17 @@ class Worker:
         await app.start()
         self._lag = LagWatch(app.chunk_consumer, self._settings.kafka.input_topic, self._metrics)
         self._watches.append(asyncio.create_task(self._lag.run()))
+
+    @property
+    def _consumer(self) -> Consumer:
+        assert self._app is not None  # noqa: S101 - whoever asks was told of partitions by it
+        return self._app.chunk_consumer
+
+    def _reopen(self, tp: TP) -> None:
+        self._consumer.reopen(tp)
+
+    def _rejoin(self, _tp: TP) -> None:
+        self._consumer.rejoin()
 
     async def _watch_app(self, app: ChunkApp) -> None:
         await app.wait_until_stopped()
@@ -222,7 +240,7 @@ class Worker:
             if self._app is not None:
                 await self._app.stop()
         finally:
-            await self._publisher.stop()
+            await self._client.stop()
         return clean
 
     # -- what the HTTP port tells
@@ -237,7 +255,9 @@ class Worker:
             return "the consumer group is being rebalanced"
         if self._lag.silent_seconds > SILENT_SECONDS:
             return f"the broker has not answered for {self._lag.silent_seconds:.0f} s"
-        return self._publisher.trouble
+        if opening := self._consumer.opening:
+            return f"opening {', '.join(f'{tp.topic}[{tp.partition}]' for tp in opening)}"
+        return self._pipeline.trouble if self._pipeline else None
 
     def unhealthy(self) -> str | None:
         """Why only a restart would help; None when it would not."""

@@ -1,11 +1,11 @@
 """The settings of the brokers, the topics and the consumer group."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
 from config.group import Group
-from config.values import INT32_MAX, Count, Servers, Text, Topic, only
+from config.values import INT32_MAX, Count, Servers, Text, Topic
 
 
 class KafkaSettings(Group):
@@ -32,10 +32,18 @@ class KafkaSettings(Group):
     auto_offset_reset: Literal["earliest", "latest"] = Field(
         "earliest", validation_alias="AUTO_OFFSET_RESET", description="where a new group starts: `earliest` or `latest`"
     )
-    processing_guarantee: Annotated[Literal["at_least_once"], only("at_least_once", later=("exactly_once",))] = Field(
+    processing_guarantee: Literal["at_least_once", "exactly_once"] = Field(
         "at_least_once",
         validation_alias="PROCESSING_GUARANTEE",
-        description="`at_least_once`: after a crash some records may be ranked again, none is lost",
+        description="`at_least_once`: after a crash some records may be ranked again, none is lost; `exactly_once`: "
+        "none is ranked twice either, for readers with `isolation.level=read_committed`",
+    )
+    transaction_max_ms: int = Field(
+        100,
+        ge=0,
+        le=5000,
+        validation_alias="TRANSACTION_MAX_MS",
+        description="with `exactly_once`: how long a transaction may go on while more is ready for it",
     )
     commit_interval_ms: Count = Field(
         100, validation_alias="COMMIT_INTERVAL_MS", description="commits follow confirmations within this"
@@ -47,6 +55,11 @@ class KafkaSettings(Group):
         validation_alias="KAFKA_SESSION_TIMEOUT_MS",
         description="how long a dead worker keeps its partitions",
     )
+
+    @property
+    def exactly_once(self) -> bool:
+        """Whether records are read, published and committed in transactions."""
+        return self.processing_guarantee == "exactly_once"
 
     @field_validator("dead_letter_topic", mode="before")
     @classmethod

@@ -6,13 +6,16 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, cast
 
-from aiokafka import TopicPartition
+from aiokafka.errors import KafkaError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 from mode import ServiceT
 
+from app.backoff import Backoff
+from app.errors import ProducerLost
 from app.kafka.chunk import Chunk
+from app.kafka.client import may_pass
 from app.kafka.fetching import FAUST_LOGGER, ChunkThread
 from app.kafka.watermark import Watermark
 
@@ -44,9 +47,11 @@ class Consumer(driver.Consumer):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.epoch = 0
         self.joined = False
+        self.assigned: set[TP] = set()
         self.watermarks: dict[TP, Watermark] = {}
+        self._openings: dict[TP, asyncio.Task[None]] = {}
+        self._epoch = 0
         self._in_the_works = 0
         self._progress = asyncio.Event()
 
@@ -95,9 +100,14 @@ class Consumer(driver.Consumer):
             return {}
         chunks = await self._thread.take_chunks(room, self.app.chunk_records, timeout)
         for tp, chunk in chunks.items():
-            if chunk.epoch == self.epoch and not self.watermarks[tp].joins(chunk):
+            if self.is_current(chunk) and not self.watermarks[tp].joins(chunk):
                 await self._account_for_gap(tp, chunk)
         return {tp: chunk for tp, chunk in chunks.items() if self._register(tp, chunk)}
+
+    def is_current(self, chunk: Chunk) -> bool:
+        """Whether *chunk* was fetched since its partition was opened last; others are read again, perhaps elsewhere."""
+        watermark = self.watermarks.get(TP(*chunk.tp))
+        return watermark is not None and watermark.epoch == chunk.epoch
 
     async def _pace(self, timeout_seconds: float) -> bool:
         """Hold back fetching while a few records are in the works, or more than keep everybody busy.
@@ -132,21 +142,20 @@ class Consumer(driver.Consumer):
         watermark = self.watermarks[tp]
         wanted = watermark.position
         earliest, ends = await self.earliest_offsets(tp), await self.highwaters(tp)
-        if wanted is None or earliest[tp] <= wanted <= ends[tp]:
+        if earliest[tp] <= wanted <= ends[tp]:
             return
-        if chunk.start < wanted:
-            if len(watermark):
-                return  # a topic made anew under our hands: its offsets do not go with those in flight
-            self._committed_offset[tp] = None  # or Faust would commit nothing below it
+        if chunk.start < wanted and len(watermark):
+            return  # a topic made anew under our hands: its offsets do not go with those in flight
         logger.error(
             "the broker no longer has what comes next (retention, or a topic made anew); going on with what it has",
             extra={"topic": tp.topic, "partition": tp.partition, "wanted": wanted, "next": chunk.start},
         )
+        # Where the topic was made anew, Faust would otherwise commit nothing below the old offset.
+        self._committed_offset[tp] = chunk.start
         watermark.skip_to(chunk.start)
 
     def _register(self, tp: TP, chunk: Chunk) -> bool:
-        # Taken under an assignment that is over: whoever has the partition now reads these records again.
-        if chunk.epoch != self.epoch:
+        if not self.is_current(chunk):
             return False
         self.watermarks[tp].fetched(chunk)
         self.app.in_flight.add(len(chunk), chunk.nbytes)
@@ -183,8 +192,15 @@ class Consumer(driver.Consumer):
     def acknowledge(self, chunk: Chunk) -> None:
         """Mark a chunk as done: every record of it is confirmed in the output or the dead-letter topic."""
         chunk.acknowledged = True
-        if chunk.epoch == self.epoch:
+        if self.is_current(chunk):
             self._done_with(len(chunk))
+            if self.app.commits_with_outputs:
+                self._settle(TP(*chunk.tp), chunk.end)
+
+    def _settle(self, tp: TP, offset: int) -> None:
+        """Note that everything below *offset* is committed."""
+        self._committed_offset[tp] = offset
+        self.app.in_flight.remove(*self.watermarks[tp].committed(offset))
 
     def _filter_tps_with_pending_acks(self, topics: Any = None) -> Iterator[TP]:
         return iter(list(self.watermarks))
@@ -200,8 +216,7 @@ class Consumer(driver.Consumer):
         for tp, offset in assigned.items():
             # A partition that went away meanwhile has taken its watermark along.
             if self.watermarks.get(tp) is watermarks[tp]:
-                self._committed_offset[tp] = offset
-                self.app.in_flight.remove(*watermarks[tp].committed(offset))
+                self._settle(tp, offset)
         return True
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
@@ -217,12 +232,62 @@ class Consumer(driver.Consumer):
     # -- coming and going of partitions
 
     async def perform_seek(self) -> None:
-        """Begin at the committed offsets, with clean books."""
-        self._forget_in_flight()
-        await super().perform_seek()
-        tps = {TP(tp.topic, tp.partition) for tp in self.assignment()}
-        self.watermarks = {tp: Watermark(self._committed_offset.get(tp)) for tp in tps}
-        await self.app.listener.partitions_assigned(tps)
+        """Open the partitions that were assigned, side by side, and without holding up the group's rebalance."""
+        self.assigned = {TP(tp.topic, tp.partition) for tp in self.assignment()}
+        logger.info("partitions assigned", extra={"partitions": sorted(tp.partition for tp in self.assigned)})
+        for tp in self.assigned:
+            self.reopen(tp)
+
+    def reopen(self, tp: TP) -> None:
+        """Drop all that is in flight for a partition, and go on from the offset that is committed then."""
+        if tp in self._openings or tp not in self.assigned:
+            return
+        opening = self._openings[tp] = asyncio.create_task(self._open(tp))
+        opening.add_done_callback(lambda task: self._opened(tp, task))
+
+    def _opened(self, tp: TP, opening: "asyncio.Task[None]") -> None:
+        if self._openings.get(tp) is opening:
+            del self._openings[tp]
+        if not opening.cancelled() and (error := opening.exception()) is not None:
+            self.app.listener.failed(error)
+
+    async def _open(self, tp: TP) -> None:
+        """The one way in which a partition begins, after an assignment as after an error.
+
+        The order matters: the producer first, which ends what another one has left unfinished; then the committed
+        offset, which nobody but us can change from then on; then the seek.
+        """
+        backoff = Backoff(0.05, 5.0)
+        while True:
+            self._drop(tp)
+            self._epoch += 1
+            epoch = self._epoch
+            try:
+                await self.app.listener.open_partition(tp, epoch)
+                position = await self._thread.committed_position(tp)
+            except (KafkaError, ProducerLost) as error:
+                if isinstance(error, KafkaError) and not may_pass(error):
+                    raise
+                logger.warning(
+                    "a partition cannot be opened; trying again",
+                    extra={"topic": tp.topic, "partition": tp.partition, "error": str(error)},
+                )
+            else:
+                break
+            await backoff.wait()
+        # The books first: chunks may come as soon as the thread has the epoch.
+        self._committed_offset[tp] = position
+        self.watermarks[tp] = Watermark(position, epoch)
+        self._thread.begin(tp, position, epoch)
+
+    @property
+    def opening(self) -> list[TP]:
+        """The partitions that are ours and not open yet."""
+        return sorted(self._openings)
+
+    def rejoin(self) -> None:
+        """Ask the group to share out the partitions again; what we still have is finished before."""
+        self._thread.rejoin()
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Finish and commit first, let go then: Faust itself empties its books before it commits."""
@@ -235,30 +300,35 @@ class Consumer(driver.Consumer):
         Returns whether everything that is acknowledged is committed too.
         """
         self.stop_flow()
+        await self._stop_opening()
         await self.app.listener.partitions_revoked()
         # A commit under way may have begun before the last acknowledgement, and `commit` would leave it at that.
         await self.maybe_wait_for_commit_to_finish()
         await self.commit()
         committed = all(watermark.committable() is None for watermark in self.watermarks.values())
-        self._forget_in_flight()
-        self.watermarks = {}
+        self.assigned = set()
+        for tp in list(self.watermarks):
+            self._drop(tp)
         return committed
 
-    def done_up_to(self, tp: TP) -> int | None:
-        """The offset up to which a partition is done: committed or, before the first commit, where fetching began.
+    async def _stop_opening(self) -> None:
+        openings = list(self._openings.values())
+        self._openings.clear()
+        for opening in openings:
+            opening.cancel()
+        await asyncio.gather(*openings, return_exceptions=True)
 
-        None while that is being looked up.
-        """
-        committed = self._committed_offset.get(tp)
-        if committed is not None:
-            return committed
-        watermark = self.watermarks.get(tp)
-        if watermark is not None and watermark.start is not None:
-            return watermark.start
-        assignment = self._thread._ensure_consumer()._subscription.subscription.assignment
-        if assignment is None or (state := assignment.state_value(TopicPartition(*tp))) is None:
-            return None
-        return state.position if state.has_valid_position else None
+    def _drop(self, tp: TP) -> None:
+        """Forget what is in flight for a partition; what still comes of it bears an epoch that is over."""
+        self._thread.end(tp)
+        watermark = self.watermarks.pop(tp, None)
+        if watermark is not None:
+            self._done_with(watermark.unacknowledged)
+            self.app.in_flight.remove(watermark.records, watermark.nbytes)
+
+    def done_up_to(self, tp: TP) -> int | None:
+        """The offset up to which a partition is done; None while it is opened for the first time."""
+        return self._committed_offset.get(tp)
 
     def resume_flow(self) -> None:
         """Begin fetching; a rebalance ends with this, also one that left us no partition."""
@@ -273,9 +343,3 @@ class Consumer(driver.Consumer):
 
     def verify_event_path(self, now: float, tp: TP) -> None:
         """Say nothing: Faust's guesses about slow streams count events, and ours are chunks."""
-
-    def _forget_in_flight(self) -> None:
-        self.epoch += 1
-        self._done_with(self._in_the_works)
-        for watermark in self.watermarks.values():
-            self.app.in_flight.remove(watermark.records, watermark.nbytes)

@@ -8,8 +8,8 @@ from faust.types import StreamT
 
 from app.errors import StartFailed
 from app.kafka.chunk import Chunk
+from app.kafka.client import METADATA_MAX_AGE_MS
 from app.kafka.in_flight import InFlight
-from app.kafka.publisher import METADATA_MAX_AGE_MS
 from app.kafka.transport import SCHEME, ChunkApp, ChunkScheduler, ChunkSchema, PartitionListener
 from config.settings import BatchSettings, KafkaSettings
 
@@ -34,7 +34,7 @@ def make_app(kafka: KafkaSettings, batch: BatchSettings, listener: PartitionList
         broker=[f"{SCHEME}://{server}" for server in kafka.bootstrap_servers],
         broker_client_id="streamrank",
         ConsumerScheduler=ChunkScheduler,
-        consumer_auto_offset_reset=kafka.auto_offset_reset,
+        consumer_auto_offset_reset="earliest",  # where to go on when the broker has deleted what comes next
         consumer_metadata_max_age_ms=METADATA_MAX_AGE_MS,
         broker_commit_interval=kafka.commit_interval_ms / 1000,
         broker_session_timeout=session,
@@ -50,6 +50,8 @@ def make_app(kafka: KafkaSettings, batch: BatchSettings, listener: PartitionList
     )
     app.listener = listener
     app.in_flight = InFlight(batch.in_flight_max_records, batch.in_flight_max_bytes)
+    app.commits_with_outputs = kafka.exactly_once
+    app.starts_at_end = kafka.auto_offset_reset == "latest"
     app.chunk_records = max(CHUNK_RECORDS, batch.max_size)
     return app
 

@@ -2,18 +2,27 @@
 
 import asyncio
 import logging
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeVar
 
-from aiokafka import TopicPartition
+from aiokafka import OffsetAndMetadata, TopicPartition
 from aiokafka.consumer.fetcher import FetchResult
-from aiokafka.errors import ConsumerStoppedError
+from aiokafka.errors import (
+    CommitFailedError,
+    ConsumerStoppedError,
+    IllegalStateError,
+    NotCoordinatorError,
+    for_code,
+)
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 from faust.types import TP
 
 from app.kafka.chunk import Chunk
+from app.kafka.client import NotSent
 from app.kafka.fetched import take
 from app.kafka.in_flight import Room
+from app.kafka.protocol import SettledOffsetsRequest, settled_offset
 
 # Longest a fetch waits at the broker. While it does, a partition that was drained meanwhile is not asked for, so this
 # is also the longest that one idle partition can hold up another; Faust's own 1.5 s would be felt.
@@ -22,6 +31,8 @@ FETCH_MAX_WAIT_MS = 50
 # mode would log every service's comings and goings under the name of the module that it is defined in, as ours.
 FAUST_LOGGER = logging.getLogger("faust.chunks")
 
+T = TypeVar("T")
+
 
 class ChunkThread(AIOKafkaConsumerThread):
     """Runs aiokafka's consumer on an event loop of its own, so that decoding never costs the group membership."""
@@ -29,9 +40,16 @@ class ChunkThread(AIOKafkaConsumerThread):
     logger = FAUST_LOGGER
     consumer: Any
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # The partitions that may be taken from, and what their chunks bear. Touched on this thread alone.
+        self._epochs: dict[TopicPartition, int] = {}
+
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
         consumer._fetch_max_wait_ms = FETCH_MAX_WAIT_MS
+        if self.consumer.app.commits_with_outputs:
+            consumer._isolation_level = "read_committed"
         return consumer
 
     async def stop(self) -> None:
@@ -55,14 +73,76 @@ class ChunkThread(AIOKafkaConsumerThread):
             # now sleeps until its next attempt, takes the whole closing along.
             await self._ensure_consumer()._client.close()
 
+    # -- called from the other thread
+
+    async def _here(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do *work* on this thread; mode's queue of calls makes three tasks for each."""
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self.thread_loop))
+
+    async def committed_position(self, tp: TP) -> int:
+        """Where the group goes on in a partition, or begins.
+
+        Raises:
+            KafkaError: that is not to be known at the moment, or never, see `may_pass`.
+        """
+        return await self._here(self._committed_position(TopicPartition(*tp)))
+
+    def begin(self, tp: TP, position: int, epoch: int) -> None:
+        """Fetch from *position* on; chunks bear *epoch*."""
+        self._soon(self._begin, TopicPartition(*tp), position, epoch)
+
+    def end(self, tp: TP) -> None:
+        """Take nothing more of a partition until it begins again."""
+        self._soon(self._epochs.pop, TopicPartition(*tp), None)
+
+    def rejoin(self) -> None:
+        """Let the group share out its partitions again."""
+        self._soon(self._ensure_consumer()._coordinator.request_rejoin)
+
+    def _soon(self, call: Callable[..., Any], *args: Any) -> None:
+        with suppress(RuntimeError):  # the loop is closed: the thread has ended
+            self.thread_loop.call_soon_threadsafe(call, *args)
+
     async def take_chunks(self, room: Room, chunk_records: int, timeout_seconds: float) -> dict[TP, Chunk]:
         """Take what was fetched: at most one chunk per partition, within *room*; waits up to *timeout_seconds*.
 
-        Runs on this thread. Chunks may be empty: then only the position moved, past transaction markers.
+        Chunks may be empty: then only the position moved, past transaction markers.
         """
-        # mode's queue of calls makes three tasks for each; this is the call that every record waits for.
-        taking = self._take_chunks(room, chunk_records, timeout_seconds)
-        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(taking, self.thread_loop))
+        return await self._here(self._take_chunks(room, chunk_records, timeout_seconds))
+
+    # -- on this thread
+
+    async def _committed_position(self, tp: TopicPartition) -> int:
+        coordinator = self._ensure_consumer()._coordinator
+        await coordinator.ensure_coordinator_known()
+        request = SettledOffsetsRequest(coordinator.group_id, tp.topic, tp.partition)
+        offset, code = settled_offset(await coordinator._send_req(request))
+        if code:
+            error = for_code(code)
+            if error is NotCoordinatorError:
+                coordinator.coordinator_dead()
+            raise error(coordinator.group_id)
+        return offset if offset >= 0 else await self._first_position(tp)
+
+    async def _first_position(self, tp: TopicPartition) -> int:
+        """Where a group begins that has committed nothing."""
+        consumer = self._ensure_consumer()
+        if not self.consumer.app.starts_at_end:
+            offsets: dict[TopicPartition, int] = await consumer.beginning_offsets([tp])
+            return offsets[tp]
+        offsets = await consumer.end_offsets([tp])
+        try:
+            # At once: whoever takes over before the first record is done must not begin at a later end.
+            await consumer.commit({tp: OffsetAndMetadata(offsets[tp], "")})
+        except (CommitFailedError, IllegalStateError) as error:
+            raise NotSent(f"the start could not be committed: {error}") from error
+        return offsets[tp]
+
+    def _begin(self, tp: TopicPartition, position: int, epoch: int) -> None:
+        consumer = self._ensure_consumer()
+        if tp in consumer.assignment():
+            consumer._fetcher.seek_to(tp, position)
+            self._epochs[tp] = epoch
 
     async def _take_chunks(self, room: Room, chunk_records: int, timeout_seconds: float) -> dict[TP, Chunk]:
         consumer = self._ensure_consumer()
@@ -94,6 +174,8 @@ class ChunkThread(AIOKafkaConsumerThread):
             if records <= 0 or nbytes <= 0:
                 break
             result = fetcher._records[tp]
+            if tp not in self._epochs and type(result) is FetchResult:
+                continue  # fetched from where aiokafka by itself would have begun
             if type(result) is not FetchResult:
                 if not chunks:
                     _forget(fetcher, tp)
@@ -123,7 +205,7 @@ class ChunkThread(AIOKafkaConsumerThread):
         end = state.position
         if start == end:
             return None
-        return Chunk(records, tp=tp, start=start, end=end, nbytes=nbytes, epoch=self.consumer.epoch)
+        return Chunk(records, tp=tp, start=start, end=end, nbytes=nbytes, epoch=self._epochs[tp])
 
 
 def _pause(subscriptions: Any) -> None:

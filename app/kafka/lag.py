@@ -77,7 +77,7 @@ class LagWatch:
         return asyncio.get_running_loop().time() - self.answered_at
 
     async def _look(self) -> None:
-        ours = set(self._consumer.watermarks)
+        ours = set(self._consumer.assigned)
         self._drop_foreign(ours)
         try:
             # Without a partition of our own we ask for another's, to see whether the broker answers.
@@ -100,7 +100,7 @@ class LagWatch:
             self._observer.forget_lag(tp.topic, tp.partition)
 
     def _update(self, tp: TP, end: int) -> None:
-        if tp not in self._consumer.watermarks or (done := self._consumer.done_up_to(tp)) is None:
+        if tp not in self._consumer.assigned or (done := self._consumer.done_up_to(tp)) is None:
             return
         records = max(0, end - done)
         self._show(tp, Lag(done, end, records, self._seconds(tp, done, records)))

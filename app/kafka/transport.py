@@ -21,10 +21,17 @@ SCHEME = "chunks"
 
 
 class PartitionListener(Protocol):
-    """Who wants to know which partitions are ours."""
+    """Who works on what the partitions bring."""
 
-    async def partitions_assigned(self, tps: set[TP]) -> None:
-        """These partitions are ours; fetching begins when this returns."""
+    async def open_partition(self, tp: TP, epoch: int) -> None:
+        """Drop what is in flight for a partition and make ready for chunks that bear *epoch*.
+
+        Raises:
+            ProducerLost: that is not possible at the moment.
+        """
+
+    def failed(self, error: BaseException) -> None:
+        """A partition cannot be opened, and trying again would not help."""
 
     def rebalanced(self) -> None:
         """The group's partitions were shared out anew, perhaps without one for us; fetching begins."""
@@ -40,6 +47,8 @@ class ChunkApp(faust.App):
     listener: PartitionListener
     in_flight: InFlight
     chunk_records: int
+    commits_with_outputs: bool
+    starts_at_end: bool
 
     @property
     def chunk_consumer(self) -> Consumer:

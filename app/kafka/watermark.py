@@ -13,12 +13,13 @@ class Watermark:
     """The fetched and not yet committed chunks of one partition, in order.
 
     Args:
-        position: where fetching starts; None when the group has committed nothing yet, so that the first chunk tells.
+        position: where fetching starts.
+        epoch: of the chunks that belong here.
     """
 
-    def __init__(self, position: int | None = None) -> None:
-        self.start = position
+    def __init__(self, position: int, epoch: int = 0) -> None:
         self.position = position
+        self.epoch = epoch
         self._chunks: deque[Chunk] = deque()
 
     def __len__(self) -> int:
@@ -28,6 +29,11 @@ class Watermark:
     def records(self) -> int:
         """Records fetched and not yet committed."""
         return sum(len(chunk) for chunk in self._chunks)
+
+    @property
+    def unacknowledged(self) -> int:
+        """Records fetched and not yet done with."""
+        return sum(len(chunk) for chunk in self._chunks if not chunk.acknowledged)
 
     @property
     def nbytes(self) -> int:
@@ -42,13 +48,11 @@ class Watermark:
 
     def joins(self, chunk: Chunk) -> bool:
         """Whether *chunk* begins where the one before it ended."""
-        return self.position in (None, chunk.start)
+        return chunk.start == self.position
 
     def skip_to(self, offset: int) -> None:
         """Expect the next chunk to begin at *offset*: what lies before it and was not fetched is gone."""
         self.position = offset
-        if not self._chunks:
-            self.start = offset
 
     def fetched(self, chunk: Chunk) -> None:
         """Take note of a chunk.
@@ -61,8 +65,6 @@ class Watermark:
                 f"{chunk.tp.topic}[{chunk.tp.partition}]: fetched offset {chunk.start}, but {self.position} is next. "
                 "The records in between were lost inside the worker; the next one reads them again."
             )
-        if self.start is None:
-            self.start = chunk.start
         self.position = chunk.end
         self._chunks.append(chunk)
 

@@ -14,7 +14,7 @@ import pytest
 from faust.types import TP
 
 from app.assembly import load_predictor, make_pipeline
-from app.kafka.publisher import Refusal
+from app.kafka.producer import Refusal
 from app.metrics import Metrics
 from app.records import Outgoing
 from config.settings import Settings, load_settings
@@ -39,13 +39,25 @@ def settings(**variables: str) -> Settings:
 
 
 class Paper:
-    """A publisher that notes what it is given."""
+    """A client and producer that notes what it is given."""
+
+    hold_seconds = 0.0
+    trouble = None
 
     def __init__(self) -> None:
         self.published: list[tuple[str, int, Outgoing]] = []
 
     def partition_count(self, topic: str) -> int:
         return 1 if topic == TOPIC else 2
+
+    async def open(self) -> None:
+        pass
+
+    async def commit(self, offset: int) -> None:
+        pass
+
+    async def close(self) -> None:
+        pass
 
     async def publish(self, topic: str, partition: int, records: Sequence[Outgoing]) -> dict[int, Refusal]:
         self.published += [(topic, partition, each) for each in records]
@@ -55,15 +67,20 @@ class Paper:
 async def rank(executor: ThreadPoolExecutor, predictor: Predictor, *values: bytes, **variables: str) -> Any:
     """What becomes of records with these values under these settings: publisher, metrics, failures."""
     paper, metrics, failures = Paper(), Metrics(), []
+    monkeypatch = pytest.MonkeyPatch()
+    monkeypatch.setattr("app.assembly.producer_factory", lambda client, _: lambda _: client)
     pipeline = make_pipeline(
         settings(**variables),
         predictor,
-        publisher=paper,
+        client=paper,
         executor=executor,
         metrics=metrics,
+        on_lost=lambda _: None,
+        on_fenced=lambda _: None,
         on_failure=failures.append,
     )
-    await pipeline.partitions_assigned({TP(TOPIC, 0)})
+    monkeypatch.undo()
+    await pipeline.open_partition(TP(TOPIC, 0), 0)
     done = asyncio.Event()
     fetched = chunk(*(record(place, value, key=b"abc") for place, value in enumerate(values)))
     pipeline.accept([fetched], lambda _: done.set())
@@ -112,9 +129,11 @@ async def test_revoked_partitions_may_take_half_the_session_timeout(executor: Th
     pipeline = make_pipeline(
         settings(KAFKA_SESSION_TIMEOUT_MS="6000"),
         NumpyModel(),
-        publisher=Paper(),
+        client=Paper(),
         executor=executor,
         metrics=Metrics(),
+        on_lost=lambda _: None,
+        on_fenced=lambda _: None,
         on_failure=lambda _: None,
     )
     assert pipeline.drain_seconds == 3.0

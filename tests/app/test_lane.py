@@ -14,9 +14,15 @@ from tests.app.chunks import run_of
 
 
 class Outlet:
-    """Where a lane publishes: confirms when told to; remembers what happened in which order."""
+    """Where a lane publishes, and its producer: confirms when told to; remembers what happened in which order."""
 
-    def __init__(self) -> None:
+    trouble = None
+
+    def __init__(self, hold_seconds: float = 0.0) -> None:
+        self.hold_seconds = hold_seconds
+        self.commits: list[int] = []
+        self.commit_fails = False
+        self.closed = 0
         self.published: list[list[int]] = []
         self.confirmed: list[int] = []
         self.acknowledged: list[int] = []
@@ -25,7 +31,15 @@ class Outlet:
         self.confirms.set()
         self.refuses = False
 
-    async def publish(self, ready: Sequence[Work]) -> None:
+    async def commit(self, offset: int) -> None:
+        if self.commit_fails:
+            raise ConnectionError("not committed")
+        self.commits.append(offset)
+
+    async def close(self) -> None:
+        self.closed += 1
+
+    async def publish(self, _producer: object, ready: Sequence[Work]) -> None:
         starts = [work.chunk.start for work in ready]
         self.published.append(starts)
         await self.confirms.wait()
@@ -34,7 +48,7 @@ class Outlet:
         self.confirmed += starts
 
     def lane(self) -> Lane:
-        return Lane(self.publish, self.failures.append)
+        return Lane(self, self.publish, on_done=lambda _: None, on_failure=self.failures.append, epoch=0)
 
     def work(self, chunk: Chunk, outcomes: "asyncio.Future[list[Outcome]]") -> Work:
         async def task() -> list[Outcome]:
@@ -169,6 +183,63 @@ async def test_draining_a_lane_that_has_failed_does_not_wait_for_ever():
     await lane.close()
 
 
+async def test_what_is_ready_while_a_transaction_is_open_joins_it_and_all_is_acknowledged_by_one_commit():
+    outlet = Outlet(hold_seconds=3600)
+    lane = outlet.lane()
+    futures = fill(lane, outlet, 2 * CHUNKS_AT_ONCE + 2)
+    for each in futures[:-1]:
+        each.set_result([])
+    outlet.confirms.clear()
+    await settled()
+    assert (len(outlet.published), outlet.commits) == (1, [])
+    outlet.confirms.set()
+    await settled()
+    # Nothing more is ready: the last one is still computed.
+    assert (len(outlet.published), outlet.commits) == (3, [2 * CHUNKS_AT_ONCE + 1])
+    assert outlet.acknowledged == [*range(2 * CHUNKS_AT_ONCE + 1)]
+    futures[-1].set_result([])
+    await asyncio.wait_for(lane.drain(), 10)
+    assert outlet.commits[1:] == [2 * CHUNKS_AT_ONCE + 2]
+    await lane.close()
+    assert outlet.closed == 1
+
+
+async def test_a_transaction_that_was_held_long_enough_is_committed_though_more_is_ready():
+    outlet = Outlet(hold_seconds=0)
+    lane = outlet.lane()
+    for each in fill(lane, outlet, 3 * CHUNKS_AT_ONCE):
+        each.set_result([])
+    await asyncio.wait_for(lane.drain(), 10)
+    assert outlet.commits == [CHUNKS_AT_ONCE, 2 * CHUNKS_AT_ONCE, 3 * CHUNKS_AT_ONCE]
+    await lane.close()
+
+
+async def test_what_is_published_and_not_committed_is_not_acknowledged():
+    outlet = Outlet(hold_seconds=3600)
+    lane = outlet.lane()
+    outlet.commit_fails = True
+    for each in fill(lane, outlet, CHUNKS_AT_ONCE + 1):
+        each.set_result([])
+    await asyncio.wait_for(lane.drain(), 10)
+    assert (len(outlet.published), outlet.acknowledged) == (2, [])
+    assert [str(failure) for failure in outlet.failures] == ["not committed"]
+    assert not lane.is_idle
+    await lane.close()
+
+
+async def test_outcomes_that_cannot_be_had_take_nothing_of_what_was_published_before_along():
+    outlet = Outlet(hold_seconds=3600)
+    lane = outlet.lane()
+    first, second = fill(lane, outlet, 2)
+    second.set_exception(ValueError("no outcomes"))
+    await settled()
+    first.set_result([])
+    await asyncio.wait_for(lane.drain(), 10)
+    assert (outlet.commits, outlet.acknowledged) == ([1], [0])
+    assert [str(failure) for failure in outlet.failures] == ["no outcomes"]
+    await lane.close()
+
+
 async def test_a_lane_is_idle_once_everything_is_acknowledged_and_not_when_it_failed():
     outlet = Outlet()
     lane = outlet.lane()
@@ -232,7 +303,7 @@ def test_chunks_leave_in_order_once_each_and_are_acknowledged_only_after_their_c
         outlet = Outlet()
         published: list[int] = []
 
-        async def publish(ready: Sequence[Work]) -> None:
+        async def publish(_producer: object, ready: Sequence[Work]) -> None:
             starts = [work.chunk.start for work in ready]
             assert len(starts) <= CHUNKS_AT_ONCE
             assert starts == [*range(len(published), len(published) + len(starts))]
@@ -254,7 +325,7 @@ def test_chunks_leave_in_order_once_each_and_are_acknowledged_only_after_their_c
             elif not futures[number].done():
                 futures[number].set_result([])
 
-        lane = Lane(publish, outlet.failures.append)
+        lane = Lane(outlet, publish, on_done=lambda _: None, on_failure=outlet.failures.append, epoch=0)
         futures = [future() for _ in range(count)]
         computing = []
         for number, each in enumerate(futures):

@@ -17,11 +17,14 @@ from hypothesis import strategies as st
 from app.batching import Batcher, Dispatch
 from app.codecs.json import JsonDecoder
 from app.codecs.prediction import PredictionEncoder
-from app.errors import ModelFailed, PublishFailed
+from app.errors import ModelFailed, ProducerFenced, ProducerLost, PublishFailed
 from app.kafka.chunk import Chunk
-from app.kafka.publisher import Publisher, Refusal
+from app.kafka.client import Client
+from app.kafka.idempotent import IdempotentProducer
+from app.kafka.producer import Refusal
 from app.kafka.routing import Router
 from app.metrics import Metrics
+from app.outbox import Outbox
 from app.pipeline import Pipeline
 from app.records import Outgoing, RecordFactory
 from app.scoring import Scorer
@@ -38,7 +41,10 @@ POISON = 13.0
 
 
 class Outlet:
-    """A publisher that remembers what it confirmed, and waits, refuses or fails when told to."""
+    """A producer that remembers what it confirmed, and waits, refuses or fails when told to."""
+
+    hold_seconds = 0.0
+    trouble = None
 
     def __init__(self, partitions: int = 2) -> None:
         self.counts = {TOPIC: 2, OUTPUT: partitions, DEAD_LETTERS: partitions}
@@ -49,16 +55,34 @@ class Outlet:
         self.confirms = asyncio.Event()
         self.confirms.set()
         self.waiting = 0
+        self.failure: Exception = PublishFailed("the broker refused a batch")
+        self.commits: list[int] = []
+        self.commit_fails: Exception | None = None
+        self.opening_fails: Exception | None = None
+        self.opened = self.closed = 0
 
     async def publish(self, topic: str, partition: int, records: Sequence[Outgoing]) -> dict[int, Refusal]:
         self.waiting += 1
         await self.confirms.wait()
         self.waiting -= 1
         if self.fails(topic, partition):
-            raise PublishFailed("the broker refused a batch")
+            raise self.failure
         refused = {place: self.refusal for place, each in enumerate(records) if self.refuses(topic, each)}
         self.confirmed += [(topic, partition, each) for place, each in enumerate(records) if place not in refused]
         return refused
+
+    async def open(self) -> None:
+        self.opened += 1
+        if self.opening_fails is not None:
+            raise self.opening_fails
+
+    async def commit(self, offset: int) -> None:
+        self.commits.append(offset)
+        if self.commit_fails is not None:
+            raise self.commit_fails
+
+    async def close(self) -> None:
+        self.closed += 1
 
     def to(self, topic: str, partition: int | None = None) -> list[Outgoing]:
         return [each for name, at, each in self.confirmed if name == topic and partition in {None, at}]
@@ -71,10 +95,12 @@ class Rig:
         self.outlet = outlet
         self.acknowledged: list[Chunk] = []
         self.failures: list[BaseException] = []
+        self.lost: list[TP] = []
+        self.fenced: list[TP] = []
         self.dispatches: list[Dispatch] = []
         self.metrics = Metrics()
         self._executor = ThreadPoolExecutor(options.get("max_in_flight", 1))
-        self._publisher = options.get("publisher", outlet)
+        self._producer = options.get("producer", outlet)
         self.pipeline = Pipeline(
             decoder=JsonDecoder(model.signature, fields={}, id_field="id", max_bytes=10_000),
             batcher=Batcher(
@@ -86,18 +112,22 @@ class Rig:
                 on_dispatch=self.dispatches.append,
             ),
             encoder=PredictionEncoder(model=model.name, version=model.version, labels=model.labels, min_score=None),
-            factory=RecordFactory(model.name, model.version),
-            publisher=self._publisher,
-            router=options.get("router", Router(outlet.counts.__getitem__, TOPIC)),
-            output_topic=options.get("output_topic", OUTPUT),
-            dead_letter_topic=options.get("dead_letter_topic", DEAD_LETTERS),
+            outbox=Outbox(
+                RecordFactory(model.name, model.version),
+                options.get("router", Router(outlet.counts.__getitem__, TOPIC)),
+                output_topic=options.get("output_topic", OUTPUT),
+                dead_letter_topic=options.get("dead_letter_topic", DEAD_LETTERS),
+            ),
+            producer_for=lambda _: self._producer,
             observer=self.metrics,
+            on_lost=self.lost.append,
+            on_fenced=self.fenced.append,
             on_failure=self.failures.append,
             drain_seconds=options.get("drain_seconds", 30),
         )
 
     async def __aenter__(self) -> "Rig":
-        await self.pipeline.partitions_assigned({TP(TOPIC, 0), TP(TOPIC, 1)})
+        await self.open(0, 1)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -105,11 +135,16 @@ class Rig:
         await self.pipeline.partitions_revoked()
         self._executor.shutdown()
 
+    async def open(self, *partitions: int, epoch: int = 0) -> None:
+        for partition in partitions:
+            await self.pipeline.open_partition(TP(TOPIC, partition), epoch)
+        self.pipeline.rebalanced()
+
     def accept(self, *chunks: Chunk) -> None:
         self.pipeline.accept(chunks, self._acknowledge)
 
     def _acknowledge(self, taken: Chunk) -> None:
-        if self._publisher is self.outlet:
+        if self._producer is self.outlet:
             confirmed = {dict(each.headers)["source-offset"] for _, _, each in self.outlet.confirmed}
             assert {b"%d" % each.offset for each in taken} <= confirmed
         self.acknowledged.append(taken)
@@ -325,7 +360,7 @@ async def test_what_revoked_partitions_cannot_finish_in_time_is_dropped_and_neve
         await rig.pipeline.partitions_revoked()
         assert not rig.pipeline.finished
         rig.outlet.confirms.set()
-        await rig.pipeline.partitions_assigned({TP(TOPIC, 0)})
+        await rig.open(0)
         rig.accept(rows(0, 1))
         await rig.wait_until_acknowledged(1)
         assert ids(rig.outlet.to(OUTPUT)) == ["r0"]
@@ -352,7 +387,7 @@ async def test_a_worker_that_got_no_partition_has_finished_whatever_it_dropped_b
         rig.accept(rows(0, 1))
         await rig.pipeline.partitions_revoked()
         assert not rig.pipeline.finished
-        await rig.pipeline.partitions_assigned(set())
+        await rig.open()
         await rig.pipeline.partitions_revoked()
         assert rig.pipeline.finished
 
@@ -375,11 +410,77 @@ async def test_a_new_assignment_drops_what_is_left_of_the_old_one():
         rig.outlet.confirms.clear()
         rig.accept(rows(0, 1))
         await rig.wait_for(lambda: rig.outlet.waiting == 1)
-        await rig.pipeline.partitions_assigned({TP(TOPIC, 0)})
+        await rig.open(0)
         rig.outlet.confirms.set()
         rig.accept(rows(0, 1))
         await rig.wait_until_acknowledged(1)
         assert ids(rig.outlet.to(OUTPUT)) == ["r0"]
+
+
+@pytest.mark.parametrize("while_committing", [False, True])
+async def test_a_partition_whose_transaction_is_in_doubt_is_to_be_opened_anew_and_the_worker_lives(
+    while_committing: bool,
+):
+    outlet = Outlet()
+    async with Rig(NumpyModel(), outlet) as rig:
+        if while_committing:
+            outlet.commit_fails = ProducerLost("no answer")
+        else:
+            outlet.fails = lambda topic, partition: partition == 0
+            outlet.failure = ProducerLost("no answer")
+        rig.accept(rows(0, 1), rows(1, 2))
+        await rig.wait_for(lambda: bool(rig.lost))
+        assert (rig.lost, rig.fenced, rig.failures, rig.acknowledged) == ([TP(TOPIC, 0)], [], [], [])
+        outlet.commit_fails, outlet.fails = None, lambda topic, partition: False
+        outlet.confirmed.clear()
+        await rig.open(0, epoch=1)
+        # What was fetched before is not published any more; the same records come again.
+        rig.accept(rows(2, 3))
+        again = rows(0, 1, 2, 3)
+        again.epoch = 1
+        rig.accept(again)
+        await rig.wait_until_acknowledged(1)
+        assert rig.acknowledged == [again]
+        assert ids(outlet.to(OUTPUT)) == ["r0", "r1", "r2"]
+
+
+async def test_a_partition_that_somebody_else_has_opened_is_let_go_and_the_worker_lives():
+    outlet = Outlet()
+    async with Rig(NumpyModel(), outlet) as rig:
+        outlet.commit_fails = ProducerFenced("somebody else")
+        rig.accept(rows(0, 1))
+        await rig.wait_for(lambda: bool(rig.fenced))
+        assert (rig.lost, rig.fenced, rig.failures, rig.acknowledged) == ([], [TP(TOPIC, 0)], [], [])
+
+
+async def test_results_of_an_earlier_epoch_are_never_published():
+    gate = Gate(NumpyModel())
+    async with Rig(gate, Outlet()) as rig:
+        rig.accept(rows(0, 1))
+        await rig.wait_for(lambda: len(gate.columns) == 1)
+        await rig.open(0, epoch=1)
+        gate.opened.set()
+        rig.accept(rows(1, 2))
+        again = rows(0, 3)
+        again.epoch = 1
+        rig.accept(again)
+        await rig.wait_until_acknowledged(1)
+        assert (rig.acknowledged, ids(rig.outlet.to(OUTPUT))) == ([again], ["r0"])
+
+
+async def test_a_way_out_that_cannot_be_made_ready_is_closed_and_nothing_is_taken_for_it():
+    outlet = Outlet()
+    async with Rig(NumpyModel(), outlet) as rig:
+        outlet.opening_fails = ProducerLost("no broker")
+        closed = outlet.closed
+        with pytest.raises(ProducerLost):
+            await rig.open(0, epoch=1)
+        assert outlet.closed == closed + 2, "the old way out and the new one"
+        again = rows(0, 1)
+        again.epoch = 1
+        rig.accept(again, rows(0, 1, partition=1))
+        await rig.wait_until_acknowledged(1)
+        assert [each.tp.partition for each in rig.acknowledged] == [1]
 
 
 async def test_every_record_is_counted_once_when_it_is_confirmed():
@@ -399,8 +500,9 @@ async def test_every_record_is_counted_once_when_it_is_confirmed():
         assert found["streamrank_end_to_end_seconds_count",] == 4
         for stage in ("decode", "encode", "publish"):
             assert found["streamrank_stage_seconds_count", stage] >= 1
+        before = found["streamrank_rebalances_total",]
         rig.pipeline.rebalanced()
-        assert samples(rig.metrics)["streamrank_rebalances_total",] == 1
+        assert samples(rig.metrics)["streamrank_rebalances_total",] == before + 1
 
 
 class Gate:
@@ -504,14 +606,14 @@ def test_whatever_the_batches_records_leave_in_order_and_no_one_is_lost_or_doubl
 
 
 async def test_on_a_real_broker_chunks_end_in_the_output_and_the_dead_letter_topic(topics: Topics):
-    publisher = Publisher([topics.client.bootstrap_servers])
-    await publisher.start()
-    await publisher.watch([topics.input, topics.output, topics.dead_letters])
+    client = Client([topics.client.bootstrap_servers])
+    await client.start()
+    await client.watch([topics.input, topics.output, topics.dead_letters])
     rig = Rig(
         NumpyModel(poison=POISON),
         Outlet(),
-        publisher=publisher,
-        router=Router(publisher.partition_count, topics.input),
+        producer=IdempotentProducer(client),
+        router=Router(client.partition_count, topics.input),
         output_topic=topics.output,
         dead_letter_topic=topics.dead_letters,
     )
@@ -519,7 +621,7 @@ async def test_on_a_real_broker_chunks_end_in_the_output_and_the_dead_letter_top
         for start in range(0, 40, 4):
             rig.accept(rows(start, 1, POISON, 2, 3), rows(start, 4, 5, 6, POISON, partition=1))
         await rig.wait_until_acknowledged(20)
-    await publisher.stop()
+    await client.stop()
     outputs = await asyncio.to_thread(topics.client.read_all, topics.output)
     letters = await asyncio.to_thread(topics.client.read_all, topics.dead_letters)
     for partition, poisoned in ((0, 1), (1, 3)):

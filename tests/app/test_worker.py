@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 
 import pytest
 from aiohttp import ClientSession
+from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaConnectionError
 from mode.threads import WorkerThread
 
@@ -27,7 +28,7 @@ from tests.app.chunks import row
 from tests.app.kafka.harness import settings_for
 from tests.app.test_metrics import samples
 from tests.broker.records import Record
-from tests.broker.topics import TopicClient, Topics
+from tests.broker.topics import TopicClient, Topics, fresh_topics
 
 POISON = 13.0
 
@@ -125,6 +126,52 @@ async def test_a_worker_takes_records_to_rankings_and_ends_with_0_once_all_is_co
     assert [json.loads(each.value)["id"] for each in letters] == ["r1"]
     committed = await asyncio.to_thread(topics.client.committed_offsets, topics.input, topics.group)
     assert committed == {0: 2, 1: 1, 2: 1, 3: 1}
+
+
+@pytest.mark.needs_apache_kafka  # the embedded broker has no transactions
+async def test_exactly_once_rankings_dead_letters_and_offsets_are_committed_together_also_past_markers(
+    topics: Topics, monkeypatch: pytest.MonkeyPatch
+):
+    producer = AIOKafkaProducer(bootstrap_servers=topics.client.bootstrap_servers, transactional_id=topics.group)
+    await producer.start()
+
+    async def write(keep: bool, *first_features: float) -> None:
+        await producer.begin_transaction()
+        for each in rows(*first_features):
+            await producer.send_and_wait(topics.input, each.value, key=each.key, partition=each.partition)
+        await (producer.commit_transaction() if keep else producer.abort_transaction())
+
+    await write(True, 1, POISON, 2, 3)
+    await write(False, 7, 7, 7, 7)
+    guarantee = {"PROCESSING_GUARANTEE": "exactly_once"}
+    async with running(topics, NumpyModel(poison=POISON), monkeypatch, **guarantee) as run:
+        await run.ready()
+        await run.until(lambda: samples(run.worker._metrics)["streamrank_records_total", "published"] == 3)
+        # Nothing but markers and aborted records comes after the last record.
+        await write(False, 8, 8, 8, 8)
+        await run.until(lambda: [lag.records for lag in run.worker._lag.partitions.values()] == [0, 0, 0, 0])
+        committed = await asyncio.to_thread(topics.client.committed_offsets, topics.input, topics.group)
+        assert committed == await asyncio.to_thread(topics.client.end_offsets, topics.input)
+        await write(True, 4)
+        await run.until(lambda: samples(run.worker._metrics)["streamrank_records_total", "published"] == 4)
+        assert samples(run.worker._metrics)["streamrank_in_flight_records",] == 0
+        assert await run.stop() == 0
+    await producer.stop()
+    outputs = await asyncio.to_thread(topics.client.read_all, topics.output)
+    letters = await asyncio.to_thread(topics.client.read_all, topics.dead_letters)
+    assert sorted(json.loads(each.value)["id"] for each in outputs) == ["r0", "r0", "r2", "r3"]
+    assert [json.loads(each.value)["id"] for each in letters] == ["r1"]
+    # Every one of them is followed by the marker of its transaction.
+    assert sum((await asyncio.to_thread(topics.client.end_offsets, topics.output)).values()) >= 4 + 4
+
+
+async def test_exactly_once_on_a_broker_without_transactions_ends_at_the_start(
+    tansu: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch
+):
+    with fresh_topics(tansu) as topics:
+        async with running(topics, NumpyModel(), monkeypatch, PROCESSING_GUARANTEE="exactly_once") as run:
+            assert await run.ended() == 1
+            assert "this broker has no transactions" in run.worker.unhealthy()
 
 
 async def test_the_http_port_tells_the_steps_of_the_start_and_the_status(
@@ -315,13 +362,13 @@ async def test_a_last_commit_that_fails_is_no_clean_stop(topics: Topics, monkeyp
 async def test_an_error_while_leaving_still_gives_a_status(topics: Topics, monkeypatch: pytest.MonkeyPatch):
     async with running(topics, NumpyModel(), monkeypatch) as run:
         await run.ready()
-        stop = run.worker._publisher.stop
+        stop = run.worker._client.stop
 
         async def stop_and_fail() -> None:
             await stop()
             raise OSError("gone")
 
-        monkeypatch.setattr(run.worker._publisher, "stop", stop_and_fail)
+        monkeypatch.setattr(run.worker._client, "stop", stop_and_fail)
         assert await run.stop() == 1
 
 
@@ -329,7 +376,7 @@ async def test_an_error_while_leaving_still_gives_a_status(topics: Topics, monke
 async def test_an_output_topic_that_is_gone_for_a_while_is_told_and_waited_for(
     topics: Topics, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("app.kafka.publisher.SLOW_SECONDS", 0.3)
+    monkeypatch.setattr("app.kafka.producer.SLOW_SECONDS", 0.3)
     async with running(topics, NumpyModel(), monkeypatch) as run:
         await run.ready()
         await asyncio.to_thread(topics.client.delete, topics.output)

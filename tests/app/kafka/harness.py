@@ -27,7 +27,6 @@ class Receiver:
         self.chunks: list[Chunk] = []
         self.acknowledge: list[Callable[[], Any]] = []
         self.events: list[str] = []
-        self.assigned: set[TP] = set()
         self.failures: list[BaseException] = []
         self.acknowledge_at_once = True
         self.acknowledge_on_revoke = False
@@ -41,9 +40,15 @@ class Receiver:
             if self.acknowledge_at_once:
                 acknowledge(chunk)
 
-    async def partitions_assigned(self, tps: set[TP]) -> None:
-        self.assigned = tps
-        self.events.append("assigned")
+    async def open_partition(self, tp: TP, epoch: int) -> None:
+        self.events.append("opening")
+
+    def failed(self, error: BaseException) -> None:
+        self.failures.append(error)
+
+    @property
+    def assigned(self) -> set[TP]:
+        return self.app.chunk_consumer.assigned if self.app else set()
 
     def rebalanced(self) -> None:
         self.events.append("rebalanced")

@@ -136,7 +136,7 @@ async def test_partitions_that_went_to_somebody_else_are_not_shown_any_more(topi
     async with consuming(topics, first), watching(first.app.chunk_consumer, board, topic=topics.input) as watch:
         await until(lambda: len(board.shown) == 4)
         async with consuming(topics, second):
-            await first.wait_for(lambda: first.events.count("assigned") == 2)
+            await first.wait_for(lambda: first.events.count("rebalanced") == 2)
             await until(lambda: board.shown.keys() == {tp.partition for tp in first.assigned})
             assert {tp.partition for tp in watch.partitions} == board.shown.keys()
             assert len(board.shown) == 2
@@ -147,6 +147,7 @@ class Book:
 
     def __init__(self, watermark: Watermark, *, committed: int | None, end: int) -> None:
         self.tp = TP(TOPIC, 0)
+        self.assigned = {self.tp}
         self.watermarks = {self.tp: watermark}
         self.committed = committed
         self.end = end
@@ -230,6 +231,7 @@ async def test_records_that_wait_one_after_the_other_are_not_taken_for_one_that_
 
 async def test_without_a_partition_the_broker_is_asked_all_the_same():
     book, board = Book(Watermark(0), committed=0, end=3), Board()
+    book.assigned = set()
     book.watermarks = {}
     async with watching(book, board) as watch:
         before = watch.answered_at

@@ -11,7 +11,7 @@ from app.kafka.watermark import Watermark
 from tests.app.chunks import TIMESTAMP, chunk, record, run_of
 
 
-def filled(*chunks: Chunk, position: int | None = 0) -> Watermark:
+def filled(*chunks: Chunk, position: int = 0) -> Watermark:
     watermark = Watermark(position)
     for each in chunks:
         watermark.fetched(each)
@@ -62,12 +62,6 @@ def test_the_oldest_timestamp_is_that_of_the_first_record_that_is_not_committed(
     assert watermark.oldest_timestamp is None
 
 
-def test_a_group_without_commits_begins_at_its_first_chunk():
-    watermark = filled(position=None)
-    watermark.fetched(run_of(7, 2))
-    assert (watermark.start, watermark.position) == (7, 9)
-
-
 @pytest.mark.parametrize("start", [2, 4], ids=["again", "too far"])
 def test_a_chunk_that_does_not_join_the_one_before_it_is_an_error_that_names_both_offsets(start: int):
     watermark = filled(run_of(0, 3))
@@ -91,14 +85,14 @@ STEPS = st.lists(
 )
 
 
-@given(steps=STEPS, position=st.sampled_from([None, 0, 1000]))
+@given(steps=STEPS, position=st.sampled_from([0, 1000]))
 def test_commits_never_pass_an_unacknowledged_record_and_what_is_in_flight_adds_up(
-    steps: list[tuple[str, int, int]], position: int | None
+    steps: list[tuple[str, int, int]], position: int
 ):
     watermark, in_flight = Watermark(position), InFlight(10**6, 10**9)
     fetched: list[Chunk] = []
     under_way: int | None = None
-    done = end = position or 0
+    done = end = position
 
     def commit(offset: int) -> int:
         assert offset > done

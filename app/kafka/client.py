@@ -1,0 +1,208 @@
+"""One connection to the brokers for everything that the service sends: topics, leaders, and single requests.
+
+aiokafka's client brings connections, metadata and authentication. Its producer is left out: it sends requests again by
+itself after their answers were lost, which a transaction must never do, and keeps connections and sequence numbers
+where nobody can put them right after a refused batch.
+"""
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import Any
+
+from aiokafka import TopicPartition
+from aiokafka.client import AIOKafkaClient, CoordinationType
+from aiokafka.errors import (
+    CorrelationIdError,
+    KafkaConnectionError,
+    KafkaError,
+    KafkaTimeoutError,
+    LeaderNotAvailableError,
+    NodeNotReadyError,
+    RequestTimedOutError,
+    TopicAuthorizationFailedError,
+    UnknownTopicOrPartitionError,
+    for_code,
+)
+from aiokafka.protocol.coordination import FindCoordinatorRequest
+
+REQUEST_TIMEOUT_MS = 10_000
+# Partitions that a topic gains are known within this.
+METADATA_MAX_AGE_MS = 30_000
+
+
+class NotSent(KafkaError):  # type: ignore[misc]
+    """The request did not leave; asking again is safe."""
+
+    retriable = True
+
+
+class AnswerLost(KafkaError):  # type: ignore[misc]
+    """The request left and no answer came: it may have been carried out, or still be, later."""
+
+    retriable = True
+
+
+def may_pass(error: KafkaError) -> bool:
+    """Whether trying again may help."""
+    return bool(error.retriable) or isinstance(error, KafkaConnectionError | KafkaTimeoutError)
+
+
+class Client:
+    """Asks brokers, and remembers the topics that it was told to watch.
+
+    Args:
+        bootstrap_servers: `host:port` of brokers.
+        security: how to connect, as keyword arguments of aiokafka's clients.
+        request_timeout_ms: how long a broker may take to answer.
+        guard: called before anything is sent; raises or ends the process when this worker must not send any more.
+    """
+
+    def __init__(
+        self,
+        bootstrap_servers: Sequence[str],
+        *,
+        security: Mapping[str, Any] | None = None,
+        request_timeout_ms: int = REQUEST_TIMEOUT_MS,
+        guard: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.request_timeout_ms = request_timeout_ms
+        self._bootstrap_servers = list(bootstrap_servers)
+        self._security = dict(security or {})
+        self._guard = guard
+        self._started: AIOKafkaClient | None = None
+        self._counts: dict[str, int] = {}
+
+    async def start(self) -> None:
+        """Connect.
+
+        Raises:
+            KafkaConnectionError: no broker answers.
+        """
+        client = AIOKafkaClient(
+            bootstrap_servers=self._bootstrap_servers,
+            client_id="streamrank",
+            request_timeout_ms=self.request_timeout_ms,
+            metadata_max_age_ms=METADATA_MAX_AGE_MS,
+            **self._security,
+        )
+        try:
+            await client.bootstrap()
+        except BaseException:
+            await client.close()
+            raise
+        self._started = client
+
+    async def stop(self) -> None:
+        """Disconnect; whoever still waits for an answer is told that it is lost."""
+        if self._started is not None:
+            client, self._started = self._started, None
+            await client.close()
+
+    @property
+    def _client(self) -> AIOKafkaClient:
+        if self._started is None:
+            raise NotSent("the client is not connected")
+        return self._started
+
+    # -- topics
+
+    async def missing(self, topics: Sequence[str]) -> list[str]:
+        """Those of *topics* that the cluster does not have. Asking does not create them."""
+        cluster = await self._client.fetch_all_metadata()
+        return [topic for topic in topics if not cluster.partitions_for_topic(topic)]
+
+    async def watch(self, topics: Sequence[str]) -> None:
+        """Learn the partitions of *topics*, and keep knowing them."""
+        for topic in topics:
+            self._counts[topic] = len(await self._client._wait_on_metadata(topic))
+
+    def partition_count(self, topic: str) -> int:
+        """How many partitions *topic*, which is watched, has, or had when it was last seen."""
+        if partitions := self._client.cluster.partitions_for_topic(topic):
+            self._counts[topic] = len(partitions)
+        return self._counts[topic]
+
+    async def leader(self, tp: TopicPartition) -> int:
+        """The node that leads a partition of a watched topic.
+
+        Raises:
+            UnknownTopicOrPartitionError: there is no such partition, at least not now.
+            LeaderNotAvailableError: nobody leads it at the moment.
+        """
+        if (leader := self._known_leader(tp)) is not None:
+            return leader
+        await self.refresh()
+        if (leader := self._known_leader(tp)) is not None:
+            return leader
+        if tp.topic in self._client.cluster.unauthorized_topics:
+            raise TopicAuthorizationFailedError(tp.topic)
+        if self._client.cluster.partitions_for_topic(tp.topic):
+            raise LeaderNotAvailableError(f"nobody leads {tp.topic}[{tp.partition}]")
+        raise UnknownTopicOrPartitionError(f"there is no topic {tp.topic}")
+
+    def _known_leader(self, tp: TopicPartition) -> int | None:
+        leader: int | None = self._client.cluster.leader_for_partition(tp)
+        return None if leader == -1 else leader
+
+    async def refresh(self) -> None:
+        """Ask anew who leads what."""
+        await self._client.force_metadata_update()
+
+    # -- requests
+
+    async def coordinator(self, kind: CoordinationType, key: str) -> int:
+        """The node that coordinates the group or the transactional id *key*.
+
+        Raises:
+            KafkaError: it is not known now; asking again may help where the error is retriable.
+        """
+        node = self.any_node()
+        answer = await self.request(node, FindCoordinatorRequest(key, kind))
+        if answer.error_code:
+            raise for_code(answer.error_code)(key)
+        return int(answer.coordinator_id)
+
+    def any_node(self) -> int:
+        """Some broker."""
+        node: int | None = self._client.get_random_node()
+        if node is None:
+            raise NotSent("no broker is known")
+        return node
+
+    async def knows(self, node: int, api_keys: Sequence[int]) -> bool:
+        """Whether a broker offers all of Kafka's requests with these numbers."""
+        connection = await self._client._get_conn(node)
+        if connection is None:
+            raise NotSent(f"broker {node} cannot be reached")
+        return set(api_keys) <= set(connection._versions)
+
+    def hang_up(self, way: Hashable) -> None:
+        """Close the connections of one way; the next request opens them anew."""
+        if self._started is not None:
+            connections = self._started._conns
+            for name in [each for each in connections if each[1] == way]:
+                connections.pop(name).close()
+
+    async def request(self, node: int, request: Any, *, way: Hashable = 0) -> Any:
+        """Send one request, once, and return the answer.
+
+        Args:
+            node: the broker to ask.
+            request: one of aiokafka's requests.
+            way: requests of one way share a connection, and a broker works on them one after the other.
+
+        Raises:
+            NotSent: it did not leave.
+            AnswerLost: it left, and what became of it is not known.
+        """
+        try:
+            if not await self._client.ready(node, group=way):
+                raise NotSent(f"broker {node} cannot be reached")
+            self._guard()
+            return await self._client.send(node, request, group=way)
+        except NodeNotReadyError as error:
+            raise NotSent(str(error)) from error
+        except RequestTimedOutError as error:
+            raise AnswerLost(f"broker {node} has not answered within {self.request_timeout_ms} ms") from error
+        except (KafkaConnectionError, CorrelationIdError, KeyError) as error:
+            # KeyError: aiokafka looks the connection up again after a time-out, and it may be gone by then.
+            raise AnswerLost(f"the connection to broker {node} broke: {error}") from error

@@ -1,0 +1,121 @@
+"""Publish what became of records: rankings to the output topic, refused records to the dead-letter topic."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import cast
+
+from app.errors import PublishFailed, Reason, RejectedRecord
+from app.kafka.producer import Producer, Refusal
+from app.kafka.routing import Router
+from app.lane import Work
+from app.records import Outgoing, RecordFactory
+
+
+class Outbox:
+    """Turns outcomes into outgoing records and sees to it that each finds a place.
+
+    Args:
+        factory: makes the records.
+        router: picks their partition.
+        output_topic: where rankings go.
+        dead_letter_topic: where refused records go.
+    """
+
+    def __init__(self, factory: RecordFactory, router: Router, *, output_topic: str, dead_letter_topic: str) -> None:
+        self._factory = factory
+        self._router = router
+        self._output_topic = output_topic
+        self._dead_letter_topic = dead_letter_topic
+
+    async def publish(self, producer: Producer, ready: Sequence[Work]) -> None:
+        """Publish what became of consecutive chunks of one partition, and return when all of it is confirmed.
+
+        Raises:
+            PublishFailed: a record finds no place, not even among the dead letters.
+            ServiceError: whatever *producer* raises.
+        """
+        await self._publish_predictions(producer, ready)
+        await self._publish_dead_letters(producer, ready)
+
+    async def _publish_predictions(self, producer: Producer, ready: Sequence[Work]) -> None:
+        """Publish the rankings; one that the broker refuses becomes a rejection."""
+        sent: list[tuple[Work, int]] = []
+        records: list[Outgoing] = []
+        for work in ready:
+            outcomes = work.outcomes.result()
+            places = [place for place, outcome in enumerate(outcomes) if isinstance(outcome, bytes)]
+            sent += [(work, place) for place in places]
+            records += self._factory.predictions(
+                work.chunk.tp,
+                [work.chunk[place] for place in places],
+                [cast(bytes, outcomes[place]) for place in places],
+            )
+        refused = await self._send(producer, self._output_topic, ready[0].chunk.tp.partition, records)
+        for index, why in refused.items():
+            work, place = sent[index]
+            work.outcomes.result()[place] = _rejection(self._output_topic, records[index], why)
+
+    async def _publish_dead_letters(self, producer: Producer, ready: Sequence[Work]) -> None:
+        """Publish the refused records; one that is too large for the broker goes out without its value."""
+        letters = [
+            self._factory.dead_letter(work.chunk.tp, work.chunk[place], outcome)
+            for work in ready
+            for place, outcome in enumerate(work.outcomes.result())
+            if isinstance(outcome, RejectedRecord)
+        ]
+        source = ready[0].chunk.tp.partition
+        refused = await self._send(producer, self._dead_letter_topic, source, letters)
+        too_large = [index for index, why in refused.items() if why is Refusal.TOO_LARGE]
+        empty = [self._factory.without_value(letters[index]) for index in too_large]
+        still_refused = await self._send(producer, self._dead_letter_topic, source, empty)
+        for why in (*(why for why in refused.values() if why is Refusal.INVALID), *still_refused.values()):
+            raise PublishFailed(f"{self._dead_letter_topic}: the broker refuses a dead letter {_DEAD_ENDS[why]}")
+
+    async def _send(
+        self, producer: Producer, topic: str, source: int, records: Sequence[Outgoing]
+    ) -> dict[int, Refusal]:
+        """Publish records of input partition *source*; returns the places of those refused by themselves, and why."""
+        if not records:
+            return {}
+        if self._router.is_aligned(topic):
+            return await producer.publish(topic, source, records)
+        places: dict[int, list[int]] = defaultdict(list)
+        for place, record in enumerate(records):
+            places[self._router.partition(topic, source, record.key)].append(place)
+        sending = [
+            asyncio.ensure_future(producer.publish(topic, to, [records[i] for i in mine]))
+            for to, mine in places.items()
+        ]
+        try:
+            refused = await asyncio.gather(*sending)
+        finally:
+            for each in sending:
+                each.cancel()  # when one failed, nobody waits for the others
+        return {
+            mine[index]: why
+            for mine, refusals in zip(places.values(), refused, strict=True)
+            for index, why in refusals.items()
+        }
+
+
+_DEAD_ENDS = {
+    Refusal.TOO_LARGE: "even without its value; raise max.message.bytes of the topic above the size of the record's "
+    "key and headers",
+    Refusal.INVALID: "as invalid; a compacted topic takes no record without a key: set its cleanup.policy to delete",
+}
+
+
+def _rejection(topic: str, record: Outgoing, why: Refusal) -> RejectedRecord:
+    if why is Refusal.INVALID:
+        return RejectedRecord(
+            Reason.NOT_ENCODABLE,
+            f"{topic} refuses the ranking as invalid; a compacted topic takes no record without a key: give it one, "
+            "or set the topic's cleanup.policy to delete",
+        )
+    size = len(record.key or b"") + len(record.value or b"")
+    return RejectedRecord(
+        Reason.TOO_LARGE_TO_PUBLISH,
+        f"the ranking of {size} bytes (key and value) is larger than {topic} takes; raise max.message.bytes of the "
+        "topic, or lower RANK_TOP_K",
+    )
