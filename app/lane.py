@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from app.errors import RejectedRecord
+from app.errors import RejectedRecord, ServiceError
 from app.kafka.chunk import Chunk
 from app.kafka.producer import Producer
 
@@ -61,8 +61,10 @@ class Lane:
         self._arrived = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
+        self._on_failure = on_failure
+        self._closing = False
         self._task = asyncio.get_running_loop().create_task(self._run())
-        self._task.add_done_callback(lambda task: _report(task, on_failure))
+        self._task.add_done_callback(self._ended)
 
     def put(self, work: Work) -> None:
         """Append work; it is published after all that was put before."""
@@ -85,6 +87,7 @@ class Lane:
 
     async def close(self) -> None:
         """Drop what is left, unacknowledged."""
+        self._closing = True
         self._task.cancel()
         for work in self._work:
             work.outcomes.cancel()
@@ -127,11 +130,12 @@ class Lane:
             work.acknowledge(work.chunk)
         self._published.clear()
 
+    def _ended(self, task: "asyncio.Task[None]") -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._on_failure(error)
+        elif not self._closing:
+            self._on_failure(ServiceError("a partition's lane was cancelled by somebody else"))
+
 
 def _is_ready(work: Work) -> bool:
     return work.outcomes.done() and not work.outcomes.cancelled() and work.outcomes.exception() is None
-
-
-def _report(task: "asyncio.Task[None]", on_failure: Callable[[BaseException], None]) -> None:
-    if not task.cancelled() and (error := task.exception()) is not None:
-        on_failure(error)

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
 
 from benchmarks.errors import BenchmarkFailed
@@ -109,7 +109,12 @@ class Cluster:
         """How many records of the input topic the group has committed."""
         asked = ConsumerGroupTopicPartitions(topics.group)
         (answer,) = self._admin.list_consumer_group_offsets([asked]).values()
-        return sum(each.offset for each in answer.result(_ANSWER_S).topic_partitions)
+        try:
+            return sum(each.offset for each in answer.result(_ANSWER_S).topic_partitions)
+        except KafkaException as error:
+            if error.args[0].code() == KafkaError.GROUP_ID_NOT_FOUND:
+                return 0
+            raise
 
 
 @contextmanager

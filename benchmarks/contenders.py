@@ -24,6 +24,7 @@ class Contender(StrEnum):
     """Who takes part."""
 
     SERVICE = "service"
+    EXACTLY_ONCE = "exactly_once"
     CONFLUENT = "confluent"
     TEXTBOOK = "textbook"
     ECHO = "echo"
@@ -39,6 +40,11 @@ class Contender(StrEnum):
         return _MODULES[self]
 
     @property
+    def transactional(self) -> bool:
+        """Whether outputs become visible with the offset that is committed, and not before."""
+        return self is Contender.EXACTLY_ONCE
+
+    @property
     def ranks(self) -> bool:
         """Whether it runs the model."""
         return self is not Contender.ECHO
@@ -46,12 +52,14 @@ class Contender(StrEnum):
 
 _TITLES = {
     Contender.SERVICE: "StreamRank",
+    Contender.EXACTLY_ONCE: "StreamRank, exactly once",
     Contender.CONFLUENT: "confluent-kafka loop",
     Contender.TEXTBOOK: "textbook Faust agent",
     Contender.ECHO: "echo loop, no model",
 }
 _MODULES = {
     Contender.SERVICE: "app",
+    Contender.EXACTLY_ONCE: "app",
     Contender.CONFLUENT: "benchmarks.peers.confluent_loop",
     Contender.TEXTBOOK: "benchmarks.peers.textbook_faust",
     Contender.ECHO: "benchmarks.peers.echo_loop",
@@ -82,7 +90,9 @@ class Stage:
         (port,) = free_ports(1)
         folder = self.folder / f"{topics.name}-{contender}"
         folder.mkdir()
-        running = Running(contender, self._start(contender, folder, self._environment(topics, tuning, port)), port)
+        running = Running(
+            contender, self._start(contender, folder, self._environment(contender, topics, tuning, port)), port
+        )
         try:
             yield running
             running.stop()
@@ -93,7 +103,7 @@ class Stage:
         command = [sys.executable, "-m", contender.module]
         return Child(command, log=folder / "output.log", folder=folder, environment=environment)
 
-    def _environment(self, topics: Topics, tuning: Tuning, port: int) -> dict[str, str]:
+    def _environment(self, contender: Contender, topics: Topics, tuning: Tuning, port: int) -> dict[str, str]:
         """The caller's environment, so that a setting can be tried out, and what makes the contenders comparable."""
         return {
             **os.environ,
@@ -104,6 +114,7 @@ class Stage:
             "OUTPUT_TOPIC": topics.output,
             "DEAD_LETTER_TOPIC": topics.dead_letters,
             "CONSUMER_GROUP": topics.group,
+            "PROCESSING_GUARANTEE": "exactly_once" if contender.transactional else "at_least_once",
             "MODEL_PATH": str(self.model_path),
             "MODEL_NAME": model.NAME,
             "RANK_TOP_K": str(model.TOP_K),

@@ -25,5 +25,5 @@ def measure(stage: Stage, records: int) -> Memory:
     with stage.cluster.fresh_topics() as topics:
         write_backlog(stage.cluster.bootstrap_servers, topics.input, range(records))
         with stage.run(Contender.SERVICE, topics, Tuning.THROUGHPUT) as running:
-            wait_for_outputs(stage.cluster, topics.output, records, running)
+            wait_for_outputs(stage.cluster, topics, records, running)
             return Memory(records, running.peak_rss_mib())

@@ -16,8 +16,14 @@ class Part(StrEnum):
     START = "start"
 
 
-THROUGHPUT_CONTENDERS = (Contender.SERVICE, Contender.CONFLUENT, Contender.TEXTBOOK, Contender.ECHO)
-LATENCY_CONTENDERS = (Contender.SERVICE, Contender.CONFLUENT, Contender.ECHO)
+THROUGHPUT_CONTENDERS = (
+    Contender.SERVICE,
+    Contender.EXACTLY_ONCE,
+    Contender.CONFLUENT,
+    Contender.TEXTBOOK,
+    Contender.ECHO,
+)
+LATENCY_CONTENDERS = (Contender.SERVICE, Contender.EXACTLY_ONCE, Contender.CONFLUENT, Contender.ECHO)
 
 
 _PACE = Pace(rate=1000, warm_up_s=5, seconds=20)

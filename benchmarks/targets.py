@@ -47,6 +47,8 @@ def _of_throughput(results: Results) -> Iterator[Verdict]:
     yield Verdict("throughput, StreamRank / textbook Faust", rates, 10, True, "x")
     costs = _compare(results.throughput, Contender.CONFLUENT, "cpu_microseconds_per_record")
     yield Verdict("CPU per record, StreamRank / confluent-kafka loop", costs, 1.5, False, "x")
+    kept = _compare(results.throughput, Contender.SERVICE, "records_per_second", of=Contender.EXACTLY_ONCE)
+    yield Verdict("throughput, exactly once / at least once", kept, 0.7, True, "x")
 
 
 def _of_latency(results: Results) -> Iterator[Verdict]:
@@ -68,7 +70,9 @@ def _of_start(results: Results) -> Iterator[Verdict]:
         yield Verdict("start to ready", Spread.of([each.ready for each in results.start]), 10, False, "s")
 
 
-def _compare(figures: Mapping[Contender, Sequence[Any]], other: Contender, name: str) -> Spread:
-    """The service's figure *name* over *other*'s, round by round."""
+def _compare(
+    figures: Mapping[Contender, Sequence[Any]], other: Contender, name: str, *, of: Contender = Contender.SERVICE
+) -> Spread:
+    """The figure *name* of one contender over *other*'s, round by round."""
     value = attrgetter(name)
-    return ratios([value(each) for each in figures[Contender.SERVICE]], [value(each) for each in figures[other]])
+    return ratios([value(each) for each in figures[of]], [value(each) for each in figures[other]])

@@ -3,9 +3,9 @@
 import time
 from collections.abc import Iterator, Mapping
 
-from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from benchmarks.cluster import PARTITIONS, Cluster
+from benchmarks.cluster import PARTITIONS, Cluster, Topics
 from benchmarks.contenders import Running
 from benchmarks.errors import BenchmarkFailed
 
@@ -15,8 +15,8 @@ _SILENCE_S = 60
 _CHUNK = 10_000
 
 
-def wait_for_outputs(cluster: Cluster, topic: str, count: int, running: Running) -> None:
-    """Return when *topic* has had *count* records.
+def wait_for_outputs(cluster: Cluster, topics: Topics, count: int, running: Running) -> None:
+    """Return when a reader could see *count* outputs.
 
     Raises:
         BenchmarkFailed: the contender ended, or published nothing for a minute.
@@ -25,7 +25,8 @@ def wait_for_outputs(cluster: Cluster, topic: str, count: int, running: Running)
     while seen < count:
         time.sleep(POLL_S)
         running.check()
-        now_seen = cluster.count(topic)
+        # In transactions markers count as well, and outputs are there before they can be seen.
+        now_seen = cluster.committed(topics) if running.contender.transactional else cluster.count(topics.output)
         if now_seen > seen:
             seen, since = now_seen, time.monotonic()
         elif time.monotonic() - since > _SILENCE_S:
@@ -38,24 +39,29 @@ def read_all(cluster: Cluster, topic: str) -> Iterator[Message]:
     Raises:
         BenchmarkFailed: the broker does not give it.
     """
-    left = cluster.count(topic)
-    consumer = assigned_consumer(cluster.bootstrap_servers, topic, dict.fromkeys(range(PARTITIONS), 0))
+    consumer = assigned_consumer(cluster.bootstrap_servers, topic, dict.fromkeys(range(PARTITIONS), 0), tells_ends=True)
+    left = PARTITIONS
     while left:
-        messages = consumer.consume(min(left, _CHUNK), 10)
-        if not messages:
-            raise BenchmarkFailed(f"{left} records of {topic} could not be read")
-        left -= len(messages)
-        yield from map(checked, messages)
+        messages = consumer.consume(_CHUNK, 0.2)
+        for message in messages:
+            if message.error() and message.error().code() == KafkaError._PARTITION_EOF:
+                left -= 1
+            else:
+                yield checked(message)
     consumer.close()
 
 
-def assigned_consumer(bootstrap_servers: str, topic: str, offsets: Mapping[int, int]) -> Consumer:
-    """A consumer of the partitions of *topic* from these offsets on; it commits nothing."""
+def assigned_consumer(
+    bootstrap_servers: str, topic: str, offsets: Mapping[int, int], *, tells_ends: bool = False
+) -> Consumer:
+    """A consumer of the partitions of *topic* from these offsets on; it commits nothing, and sees what is committed."""
     consumer = Consumer(
         {
             "bootstrap.servers": bootstrap_servers,
             "group.id": "watch",
             "enable.auto.commit": False,
+            "enable.partition.eof": tells_ends,
+            "isolation.level": "read_committed",
             "socket.nagle.disable": True,
         }
     )

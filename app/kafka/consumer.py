@@ -91,18 +91,31 @@ class Consumer(driver.Consumer):
         active_partitions: set[TP] | None,
         timeout: float,  # noqa: ASYNC109 - Faust's signature
     ) -> dict[TP, Chunk]:
-        if self.app.in_flight.room() is None:
-            await self.commit()  # room comes from commits: do not sit out the commit interval
-        room = await self.app.in_flight.wait_for_room(timeout)
-        if room is None:
+        in_flight = self.app.in_flight
+        if (room := in_flight.room()) is None:
+            self._thread.pause()
+            await self._make_room(lambda: in_flight.room() is not None, timeout)
             return {}
         if not await self._pace(timeout):
             return {}
+        releases = in_flight.releases
         chunks = await self._thread.take_chunks(room, self.app.chunk_records, timeout)
+        if chunks is None:
+            await self._make_room(lambda: in_flight.releases > releases, timeout)
+            return {}
         for tp, chunk in chunks.items():
             if self.is_current(chunk) and not self.watermarks[tp].joins(chunk):
                 await self._account_for_gap(tp, chunk)
         return {tp: chunk for tp, chunk in chunks.items() if self._register(tp, chunk)}
+
+    async def _make_room(self, made: Callable[[], bool], timeout_seconds: float) -> None:
+        """Return when room is *made*, which takes a commit: as soon as something is done, not an interval later."""
+        await self._until(
+            lambda: made() or any(watermark.committable() is not None for watermark in self.watermarks.values()),
+            timeout_seconds,
+        )
+        if not made():
+            await self.commit()
 
     def is_current(self, chunk: Chunk) -> bool:
         """Whether *chunk* was fetched since its partition was opened last; others are read again, perhaps elsewhere."""
@@ -201,6 +214,7 @@ class Consumer(driver.Consumer):
         """Note that everything below *offset* is committed."""
         self._committed_offset[tp] = offset
         self.app.in_flight.remove(*self.watermarks[tp].committed(offset))
+        self._progress.set()
 
     def _filter_tps_with_pending_acks(self, topics: Any = None) -> Iterator[TP]:
         return iter(list(self.watermarks))

@@ -6,7 +6,7 @@ from typing import Any, cast
 from faust import Stream
 from faust.types import StreamT
 
-from app.errors import StartFailed
+from app.errors import ServiceError, StartFailed
 from app.kafka.chunk import Chunk
 from app.kafka.client import METADATA_MAX_AGE_MS
 from app.kafka.in_flight import InFlight
@@ -74,12 +74,15 @@ def add_agent(
     source = app.topic(topic, schema=ChunkSchema(), maxsize=app.in_flight.max_records)
 
     async def rank(stream: StreamT[Any]) -> None:
-        # Any other way to iterate acknowledges in a `finally`: an exception would commit what was never processed.
-        async for event in cast(Stream[Any], stream).noack().events():
-            try:
+        # Not raised: Faust would restart the agent and leave these chunks a hole that stops all commits.
+        try:
+            # Any other way to iterate acknowledges in a `finally`: an exception would commit what was never processed.
+            async for event in cast(Stream[Any], stream).noack().events():
                 accept(event.value, app.chunk_consumer.acknowledge)
-            except Exception as error:
-                # Not raised: Faust would restart the agent and leave these chunks a hole that stops all commits.
-                on_failure(error)
+        except Exception as error:
+            on_failure(error)
+        else:
+            if not app.should_stop:
+                on_failure(ServiceError("the agent stopped by itself"))
 
     app.agent(source)(rank)

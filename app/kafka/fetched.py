@@ -10,13 +10,15 @@ the whole fetch, for good; Java's client puts U+FFFD for what it cannot decode, 
 from collections.abc import Iterator
 from itertools import chain
 from struct import unpack_from
-from typing import Any
+from typing import Any, NamedTuple
 
 from aiokafka import TopicPartition
 from aiokafka.consumer import fetcher
 from aiokafka.consumer.fetcher import PartitionRecords
 from aiokafka.record.default_records import _DefaultRecordBatchPy
 from aiokafka.record.memory_records import MemoryRecords
+
+from app.kafka.in_flight import Room
 
 # A batch on the wire: base offset and length of the rest, and where the distance to its last offset lies.
 _PREFIX = ">qi"
@@ -36,24 +38,53 @@ class FetchedBytes(MemoryRecords):  # type: ignore[misc]
 fetcher.MemoryRecords = FetchedBytes
 
 
-def take(source: PartitionRecords, max_records: int, max_bytes: int) -> tuple[list[Any], int, bool]:
-    """Take records of *source* up to either bound; returns them, their bytes, and whether there are no more."""
+class Taken(NamedTuple):
+    """What was taken out of a fetched partition.
+
+    Attributes:
+        records: in order.
+        nbytes: their keys, values and headers.
+        exhausted: there are no more.
+        too_large: there are more, and the next one is too large for the room that was left.
+    """
+
+    records: list[Any]
+    nbytes: int
+    exhausted: bool
+    too_large: bool
+
+
+def take(source: PartitionRecords, room: Room) -> Taken:
+    """Take records of *source* as far as there is *room*."""
     source._consumer_record = _as_it_is
     records: list[Any] = []
     nbytes = 0
     while True:
         try:
             for record in source:
-                records.append(record)
-                nbytes += len(record.value or b"") + len(record.key or b"")
+                size = len(record.value or b"") + len(record.key or b"")
                 for name, value in record.headers:
-                    nbytes += len(name) + len(value or b"")
-                if len(records) >= max_records or nbytes >= max_bytes:
-                    return records, nbytes, False
+                    size += len(name) + len(value or b"")
+                if nbytes + size > room.nbytes and not (room.empty and not records):
+                    _put_back(source, record)
+                    return Taken(records, nbytes, exhausted=False, too_large=True)
+                records.append(record)
+                nbytes += size
+                if len(records) >= room.records:
+                    return Taken(records, nbytes, exhausted=False, too_large=False)
         except UnicodeDecodeError:
             source._records_iterator = chain(_rest_of_batch(source), source._unpack_records())
         else:
-            return records, nbytes, True
+            return Taken(records, nbytes, exhausted=True, too_large=False)
+
+
+def _put_back(source: PartitionRecords, record: Any) -> None:
+    def once_more() -> Iterator[Any]:
+        source.next_fetch_offset = record.offset + 1
+        yield record
+
+    source.next_fetch_offset = record.offset
+    source._records_iterator = chain(once_more(), source._records_iterator)
 
 
 def _as_it_is(_tp: TopicPartition, record: Any) -> Any:

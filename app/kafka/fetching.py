@@ -44,6 +44,8 @@ class ChunkThread(AIOKafkaConsumerThread):
         super().__init__(*args, **kwargs)
         # The partitions that may be taken from, and what their chunks bear. Touched on this thread alone.
         self._epochs: dict[TopicPartition, int] = {}
+        # Where a record waits that is larger than the room there was.
+        self._too_large: TopicPartition | None = None
 
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
@@ -95,6 +97,10 @@ class ChunkThread(AIOKafkaConsumerThread):
         """Take nothing more of a partition until it begins again."""
         self._soon(self._epochs.pop, TopicPartition(*tp), None)
 
+    def pause(self) -> None:
+        """Fetch nothing ahead until chunks are taken again."""
+        self._soon(lambda: _pause(self._ensure_consumer()._subscription))
+
     def rejoin(self) -> None:
         """Let the group share out its partitions again."""
         self._soon(self._ensure_consumer()._coordinator.request_rejoin)
@@ -103,10 +109,11 @@ class ChunkThread(AIOKafkaConsumerThread):
         with suppress(RuntimeError):  # the loop is closed: the thread has ended
             self.thread_loop.call_soon_threadsafe(call, *args)
 
-    async def take_chunks(self, room: Room, chunk_records: int, timeout_seconds: float) -> dict[TP, Chunk]:
+    async def take_chunks(self, room: Room, chunk_records: int, timeout_seconds: float) -> dict[TP, Chunk] | None:
         """Take what was fetched: at most one chunk per partition, within *room*; waits up to *timeout_seconds*.
 
-        Chunks may be empty: then only the position moved, past transaction markers.
+        Chunks may be empty: then only the position moved, past transaction markers. None: there are records, and the
+        next one is too large for the room.
         """
         return await self._here(self._take_chunks(room, chunk_records, timeout_seconds))
 
@@ -144,7 +151,7 @@ class ChunkThread(AIOKafkaConsumerThread):
             consumer._fetcher.seek_to(tp, position)
             self._epochs[tp] = epoch
 
-    async def _take_chunks(self, room: Room, chunk_records: int, timeout_seconds: float) -> dict[TP, Chunk]:
+    async def _take_chunks(self, room: Room, chunk_records: int, timeout_seconds: float) -> dict[TP, Chunk] | None:
         consumer = self._ensure_consumer()
         fetcher, subscriptions = consumer._fetcher, consumer._subscription
         deadline = self.thread_loop.time() + timeout_seconds
@@ -160,28 +167,25 @@ class ChunkThread(AIOKafkaConsumerThread):
                 if subscriptions.reassignment_in_progress:
                     await subscriptions.wait_for_assignment()
                     _resume(subscriptions)
-                elif chunks := self._ready_chunks(fetcher, room, chunk_records):
-                    if sum(len(chunk) for chunk in chunks.values()) < chunk_records // 2:
+                    continue
+                chunks = self._ready_chunks(fetcher, room, chunk_records)
+                if chunks != {}:
+                    if chunks is None or sum(len(chunk) for chunk in chunks.values()) < chunk_records // 2:
                         _pause(subscriptions)
                     return chunks
-                elif not await _woken(fetcher, deadline - self.thread_loop.time()):
+                if not await _woken(fetcher, deadline - self.thread_loop.time()):
                     return {}
 
-    def _ready_chunks(self, fetcher: Any, room: Room, chunk_records: int) -> dict[TP, Chunk]:
+    def _ready_chunks(self, fetcher: Any, room: Room, chunk_records: int) -> dict[TP, Chunk] | None:
         chunks: dict[TP, Chunk] = {}
-        records, nbytes = room
-        for tp in list(fetcher._records):
-            if records <= 0 or nbytes <= 0:
-                break
+        for tp in self._candidates(fetcher):
             result = fetcher._records[tp]
-            if tp not in self._epochs and type(result) is FetchResult:
-                continue  # fetched from where aiokafka by itself would have begun
             if type(result) is not FetchResult:
                 if not chunks:
                     _forget(fetcher, tp)
                     result.check_raise()
                 continue
-            chunk = self._take(tp, result, min(records, chunk_records), nbytes)
+            chunk = self._take(tp, result, room._replace(records=min(room.records, chunk_records)))
             if result.has_more():
                 # The others first, the next time.
                 fetcher._records.move_to_end(tp)
@@ -189,23 +193,35 @@ class ChunkThread(AIOKafkaConsumerThread):
                 _forget(fetcher, tp)
             if chunk is not None:
                 chunks[TP(tp.topic, tp.partition)] = chunk
-                records -= len(chunk)
-                nbytes -= chunk.nbytes
-        return chunks
+                room = Room(room.records - len(chunk), room.nbytes - chunk.nbytes, empty=False)
+            if self._too_large is not None or room.records <= 0 or room.nbytes <= 0:
+                break
+        return None if self._too_large is not None and not chunks else chunks
 
-    def _take(self, tp: TopicPartition, result: Any, max_records: int, max_bytes: int) -> Chunk | None:
+    def _candidates(self, fetcher: Any) -> list[TopicPartition]:
+        """The partitions to take from, in order; while a record waits for room, only its own."""
+        # What is there without an epoch was fetched from where aiokafka by itself would have begun.
+        ours = [tp for tp, got in fetcher._records.items() if tp in self._epochs or type(got) is not FetchResult]
+        if self._too_large in ours:
+            ours = [self._too_large]
+        self._too_large = None
+        return ours
+
+    def _take(self, tp: TopicPartition, result: Any, room: Room) -> Chunk | None:
         if not result.has_more() or not result.check_assignment(tp):
             return None
         state = result._assignment.state_value(tp)
         start = state.position
-        records, nbytes, exhausted = take(result._partition_records, max_records, max_bytes)
+        taken = take(result._partition_records, room)
         result._update_position()
-        if exhausted:
+        if taken.exhausted:
             result._partition_records = None
+        if taken.too_large:
+            self._too_large = tp
         end = state.position
         if start == end:
             return None
-        return Chunk(records, tp=tp, start=start, end=end, nbytes=nbytes, epoch=self._epochs[tp])
+        return Chunk(taken.records, tp=tp, start=start, end=end, nbytes=taken.nbytes, epoch=self._epochs[tp])
 
 
 def _pause(subscriptions: Any) -> None:

@@ -23,7 +23,7 @@ class _Parcel:
     data: bytes
     taken: "asyncio.Future[None]"
 
-    def settle(self, verdict: KafkaError | None) -> None:
+    def settle(self, verdict: Exception | None) -> None:
         """Tell the sender, unless it has given up."""
         if self.taken.done():
             return
@@ -95,10 +95,10 @@ class Sender:
         return parcels
 
     async def _deliver(self, node: int, parcels: Mapping[TopicPartition, _Parcel]) -> None:
-        verdicts: Mapping[TopicPartition, KafkaError | None] = {}
+        verdicts: Mapping[TopicPartition, Exception | None] = {}
         try:
             verdicts = _verdicts(await self._client.request(node, self._request(parcels), way=self._way))
-        except KafkaError as error:
+        except Exception as error:  # also a mistake of ours must reach those who wait, or they would wait for ever
             verdicts = dict.fromkeys(parcels, error)
         finally:
             for tp, parcel in parcels.items():

@@ -1,10 +1,18 @@
+"""What is taken out of a fetch: every record once, within the room there is, whatever its headers are called."""
+
 import itertools
+import random
 from typing import Any
 
 import pytest
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.consumer.fetcher import READ_UNCOMMITTED, PartitionRecords
 from aiokafka.record.default_records import DefaultRecordBatch, _DefaultRecordBatchBuilderPy
+from hypothesis import given
+from hypothesis import strategies as st
 
+from app.kafka.fetched import FetchedBytes, take
+from app.kafka.in_flight import Room
 from tests.app.kafka.harness import Receiver, consuming
 from tests.broker.topics import Topics
 
@@ -64,3 +72,46 @@ async def test_every_record_is_read_once_and_an_odd_header_name_as_javas_client_
     ]
     for before, after in itertools.pairwise(receiver.chunks):
         assert before.end == after.start
+
+
+def fetched(batches: list[list[int]], odd: set[int]) -> PartitionRecords:
+    """Records with values of these sizes; those at the *odd* places have a header name that is not UTF-8."""
+    data, place = b"", 0
+    for sizes in batches:
+        builder = _DefaultRecordBatchBuilderPy(2, 0, 0, -1, -1, 0, 10**6)
+        for offset, size in enumerate(sizes):
+            headers = [(Latin1("größe"), b"")] if place + offset in odd else []
+            assert builder.append(offset, 1_000, key=None, value=b"x" * size, headers=headers)
+        whole = builder.build()
+        data += place.to_bytes(8, "big") + bytes(whole[8:])
+        place += len(sizes)
+    tp = TopicPartition("in", 0)
+    return PartitionRecords(tp, FetchedBytes(data), [], 0, None, None, False, READ_UNCOMMITTED)
+
+
+@given(
+    batches=st.lists(st.lists(st.integers(0, 50), min_size=1, max_size=6), min_size=1, max_size=6),
+    odd=st.sets(st.integers(0, 35), max_size=4),
+    dice=st.randoms(use_true_random=True),
+)
+def test_whatever_room_there_is_no_more_is_taken_and_no_record_is_lost_or_doubled(
+    batches: list[list[int]], odd: set[int], dice: random.Random
+):
+    sizes = [size for batch in batches for size in batch]
+    source = fetched(batches, odd)
+    offsets: list[int] = []
+    while True:
+        room = Room(dice.randint(1, 8), dice.randint(1, 60), empty=dice.random() < 0.3)
+        taken = take(source, room)
+        assert len(taken.records) <= room.records
+        assert taken.nbytes == sum(
+            len(record.value) + sum(len(name) for name, _ in record.headers) for record in taken.records
+        )
+        assert taken.nbytes <= room.nbytes or (room.empty and len(taken.records) == 1)
+        offsets += [record.offset for record in taken.records]
+        assert [len(record.value) for record in taken.records] == [sizes[record.offset] for record in taken.records]
+        if taken.exhausted:
+            break
+        assert source.next_fetch_offset == len(offsets)
+        assert taken.too_large == (len(taken.records) < room.records)
+    assert offsets == [*range(len(sizes))]
