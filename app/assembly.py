@@ -86,6 +86,7 @@ def make_pipeline(
             version=predictor.version,
             labels=predictor.labels,
             min_score=settings.rank.min_score,
+            non_finite=settings.model.non_finite,
         ),
         factory=RecordFactory(predictor.name, predictor.version),
         publisher=publisher,
