@@ -9,6 +9,7 @@ from app.codecs.json import JsonDecoder, RowGroup
 from app.codecs.prediction import PredictionEncoder
 from app.kafka.publisher import Publisher
 from app.kafka.routing import Router
+from app.limit import BatchLimit
 from app.metrics import Metrics
 from app.pipeline import Pipeline
 from app.records import RecordFactory
@@ -61,6 +62,13 @@ def _naming(model: str, *, device: str = "") -> Iterator[None]:
         raise type(error)(f"{variable}: {error}") from error
 
 
+def make_scorer(settings: Settings, predictor: Predictor, *, executor: Executor, metrics: Metrics) -> Scorer:
+    """Return what runs *predictor* in the threads of *executor*."""
+    limit = BatchLimit(settings.batch.max_size, on_lower=metrics.ran_out_of_memory)
+    metrics.batch_limit(lambda: limit.rows)
+    return Scorer(predictor, executor, lambda seconds: metrics.stage_took("predict", seconds), limit=limit)
+
+
 def make_pipeline(
     settings: Settings,
     predictor: Predictor,
@@ -72,7 +80,7 @@ def make_pipeline(
 ) -> Pipeline:
     """Return the pipeline for *predictor*; it runs on the current event loop."""
     kafka = settings.kafka
-    scorer = Scorer(predictor, executor, lambda seconds: metrics.stage_took("predict", seconds))
+    scorer = make_scorer(settings, predictor, executor=executor, metrics=metrics)
     return Pipeline(
         decoder=JsonDecoder(
             predictor.signature,
@@ -102,7 +110,7 @@ def make_pipeline(
 def _batcher(batch: BatchSettings, scorer: Scorer, metrics: Metrics) -> Batcher[RowGroup, Scored]:
     return Batcher(
         scorer,
-        max_size=batch.max_size,
+        limit=scorer.limit,
         max_in_flight=batch.max_in_flight,
         max_delay_seconds=batch.max_delay_ms / 1000,
         max_rows=batch.in_flight_max_records,

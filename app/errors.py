@@ -4,7 +4,7 @@ StreamRankError
 ├── RejectedRecord      the record is at fault: dead-letter it, go on
 └── ServiceError        we or our surroundings are at fault: acknowledge nothing, stop the worker
     ├── PublishFailed   the broker did not confirm what we sent
-    ├── ModelFailed     the model fails also for rows that it answered before
+    ├── ModelFailed     the model failed again and again, or answers for other rows than it was given
     ├── ChunkLost       records left Faust's layers without being processed
     └── StartFailed     the worker cannot begin: the message says what to change
 """
@@ -87,7 +87,7 @@ class PublishFailed(ServiceError):
 
 
 class ModelFailed(ServiceError):
-    """The model fails also for rows that it answered before; no record is to blame."""
+    """The model failed again and again, or answers for other rows than it was given; no record is to blame."""
 
 
 class ChunkLost(ServiceError):
