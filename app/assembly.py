@@ -9,12 +9,13 @@ from faust.types import TP
 from app.batching import Batcher
 from app.codecs.json import JsonDecoder, RowGroup
 from app.codecs.prediction import PredictionEncoder
-from app.kafka.client import Client
-from app.kafka.producers import producer_factory
+from app.kafka.producers import ProducerFactory
 from app.kafka.routing import Router
+from app.limit import BatchLimit
 from app.metrics import Metrics
 from app.outbox import Outbox
 from app.pipeline import Pipeline
+from app.progress import Progress
 from app.records import RecordFactory
 from app.scoring import Scored, Scorer
 from config.settings import BatchSettings, Settings
@@ -65,12 +66,27 @@ def _naming(model: str, *, device: str = "") -> Iterator[None]:
         raise type(error)(f"{variable}: {error}") from error
 
 
+def make_scorer(
+    settings: Settings, predictor: Predictor, *, executor: Executor, metrics: Metrics, progress: Progress
+) -> Scorer:
+    """Return what runs *predictor* in the threads of *executor*."""
+
+    def on_call(seconds: float) -> None:
+        metrics.stage_took("predict", seconds)
+        progress.moved()
+
+    limit = BatchLimit(settings.batch.max_size, on_lower=metrics.ran_out_of_memory)
+    metrics.batch_limit(lambda: limit.rows)
+    return Scorer(predictor, executor, on_call, limit=limit)
+
+
 def make_pipeline(
     settings: Settings,
     predictor: Predictor,
     *,
-    client: Client,
-    executor: Executor,
+    scorer: Scorer,
+    producer_for: ProducerFactory,
+    partition_count: Callable[[str], int],
     metrics: Metrics,
     on_lost: Callable[[TP], None],
     on_fenced: Callable[[TP], None],
@@ -78,7 +94,6 @@ def make_pipeline(
 ) -> Pipeline:
     """Return the pipeline for *predictor*; it runs on the current event loop."""
     kafka = settings.kafka
-    scorer = Scorer(predictor, executor, lambda seconds: metrics.stage_took("predict", seconds))
     return Pipeline(
         decoder=JsonDecoder(
             predictor.signature,
@@ -92,14 +107,15 @@ def make_pipeline(
             version=predictor.version,
             labels=predictor.labels,
             min_score=settings.rank.min_score,
+            non_finite=settings.model.non_finite,
         ),
         outbox=Outbox(
             RecordFactory(predictor.name, predictor.version),
-            Router(client.partition_count, kafka.input_topic),
+            Router(partition_count, kafka.input_topic),
             output_topic=kafka.output_topic,
             dead_letter_topic=kafka.dead_letter_topic,
         ),
-        producer_for=producer_factory(client, kafka),
+        producer_for=producer_for,
         observer=metrics,
         on_lost=on_lost,
         on_fenced=on_fenced,
@@ -111,7 +127,7 @@ def make_pipeline(
 def _batcher(batch: BatchSettings, scorer: Scorer, metrics: Metrics) -> Batcher[RowGroup, Scored]:
     return Batcher(
         scorer,
-        max_size=batch.max_size,
+        limit=scorer.limit,
         max_in_flight=batch.max_in_flight,
         max_delay_seconds=batch.max_delay_ms / 1000,
         max_rows=batch.in_flight_max_records,

@@ -10,6 +10,8 @@ from collections.abc import Awaitable, Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeAlias, TypeVar
 
+from app.limit import BatchLimit
+
 B = TypeVar("B")
 R = TypeVar("R")
 
@@ -49,9 +51,10 @@ class _Submission(Generic[B, R]):
 
     block: B
     rows: int
+    nbytes: int
     key: Hashable
-    arrived: float
     done: "asyncio.Future[list[Part[R]]]"
+    arrived: float = 0.0
     taken: int = 0
     answered: int = 0
     parts: list[Part[R]] = field(default_factory=list)
@@ -75,15 +78,6 @@ class _Submission(Generic[B, R]):
 _Batch: TypeAlias = list[tuple[_Submission[B, R], Slice[B]]]
 
 
-@dataclass(slots=True, eq=False)
-class _Turn:
-    """A submitter that waits outside for room."""
-
-    rows: int
-    nbytes: int
-    admitted: "asyncio.Future[None]"
-
-
 class Batcher(Generic[B, R]):
     """Merge blocks of rows into batches and run them, at most so many at once.
 
@@ -92,7 +86,7 @@ class Batcher(Generic[B, R]):
 
     Args:
         run: called with the slices of one batch, in order; returns one result per slice.
-        max_size: most rows in one batch.
+        limit: most rows in one batch, at the moment.
         max_in_flight: most batches in *run* at once.
         max_delay_seconds: longest the oldest row waits for company; 0 never waits.
         max_rows: rows waiting and running, at most. A block that is larger by itself passes when nothing else is there.
@@ -104,7 +98,7 @@ class Batcher(Generic[B, R]):
         self,
         run: Callable[[Sequence[Slice[B]]], Awaitable[Sequence[R]]],
         *,
-        max_size: int,
+        limit: BatchLimit,
         max_in_flight: int,
         max_delay_seconds: float = 0.0,
         max_rows: int,
@@ -112,7 +106,7 @@ class Batcher(Generic[B, R]):
         on_dispatch: Callable[[Dispatch], None] = lambda _: None,
     ) -> None:
         self._run = run
-        self._max_size = max_size
+        self._limit = limit
         self._max_in_flight = max_in_flight
         self._max_delay = max_delay_seconds
         self._max_rows = max_rows
@@ -122,8 +116,8 @@ class Batcher(Generic[B, R]):
         self._waiting_rows = 0
         self._rows = 0
         self._bytes = 0
-        self._running: set[asyncio.Task[None]] = set()
-        self._outside: deque[_Turn] = deque()
+        self._running: dict[asyncio.Task[None], _Batch[B, R]] = {}
+        self._outside: deque[_Submission[B, R]] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._dispatching = False
 
@@ -146,7 +140,7 @@ class Batcher(Generic[B, R]):
         """Run the rows of *block* in one or more batches and return what the runner said of each part, in row order.
 
         Waits while the batcher is full, first come, first served. A cancelled caller takes its waiting rows with it;
-        those that already run, run on.
+        those that already run, run on with the others of their batch, or are cancelled when nobody wants any of it.
 
         Args:
             block: handed to the runner as it is.
@@ -157,54 +151,50 @@ class Batcher(Generic[B, R]):
         Raises:
             Exception: whatever the runner raised for a batch that held rows of this block.
         """
-        await self._admission(rows, nbytes)
-        loop = asyncio.get_running_loop()
-        submission: _Submission[B, R] = _Submission(block, rows, key, loop.time(), loop.create_future())
+        done: asyncio.Future[list[Part[R]]] = asyncio.get_running_loop().create_future()
+        submission: _Submission[B, R] = _Submission(block, rows, nbytes, key, done)
+        self._outside.append(submission)
+        self._admit()
         try:
-            self._waiting.append(submission)
-            self._waiting_rows += rows
-            self._dispatch_soon()
-            return await submission.done
+            return await done
         finally:
+            self._leave(submission)
+
+    def _admit(self) -> None:
+        while self._outside and self._fits(self._outside[0]):
+            submission = self._outside.popleft()
+            submission.arrived = asyncio.get_running_loop().time()
+            self._rows += submission.rows
+            self._bytes += submission.nbytes
+            self._waiting.append(submission)
+            self._waiting_rows += submission.rows
+            self._dispatch_soon()
+
+    def _fits(self, submission: _Submission[B, R]) -> bool:
+        rows, nbytes = self._rows + submission.rows, self._bytes + submission.nbytes
+        return not self._rows or (rows <= self._max_rows and nbytes <= self._max_bytes)
+
+    def _leave(self, submission: _Submission[B, R]) -> None:
+        if submission in self._outside:
+            self._outside.remove(submission)
+        else:
+            self._rows -= submission.rows
+            self._bytes -= submission.nbytes
             self._withdraw(submission)
-            self._leave(rows, nbytes)
-
-    async def _admission(self, rows: int, nbytes: int) -> None:
-        if not self._outside and self._fits(rows, nbytes):
-            self._enter(rows, nbytes)
-            return
-        turn = _Turn(rows, nbytes, asyncio.get_running_loop().create_future())
-        self._outside.append(turn)
-        try:
-            await turn.admitted
-        except asyncio.CancelledError:
-            if turn in self._outside:
-                self._outside.remove(turn)
-            else:
-                self._leave(rows, nbytes)
-            raise
-
-    def _fits(self, rows: int, nbytes: int) -> bool:
-        return not self._rows or (self._rows + rows <= self._max_rows and self._bytes + nbytes <= self._max_bytes)
-
-    def _enter(self, rows: int, nbytes: int) -> None:
-        self._rows += rows
-        self._bytes += nbytes
-
-    def _leave(self, rows: int, nbytes: int) -> None:
-        self._rows -= rows
-        self._bytes -= nbytes
-        while self._outside and self._fits(self._outside[0].rows, self._outside[0].nbytes):
-            turn = self._outside.popleft()
-            # Entered on its behalf, so that nobody slips in between this line and its awakening.
-            self._enter(turn.rows, turn.nbytes)
-            if not turn.admitted.done():
-                turn.admitted.set_result(None)
+        self._admit()
 
     def _withdraw(self, submission: _Submission[B, R]) -> None:
         if submission.taken < submission.rows:
             self._waiting.remove(submission)
             self._waiting_rows -= submission.rows - submission.taken
+        if submission.answered < submission.rows:
+            self._cancel_unwanted()
+
+    def _cancel_unwanted(self) -> None:
+        # Or a runner that tries again and again would do so for nobody, and keep its place from others.
+        for task, batch in self._running.items():
+            if all(submission.done.done() for submission, _ in batch):
+                task.cancel()
 
     def _dispatch_soon(self) -> None:
         # Not at once: whoever submits in this same moment shares the batch.
@@ -222,7 +212,7 @@ class Batcher(Generic[B, R]):
             self._launch()
 
     def _company_expected_for(self) -> float:
-        if not self._max_delay or self._waiting_rows >= self._max_size:
+        if not self._max_delay or self._waiting_rows >= self._limit.rows:
             return 0.0
         return self._waiting[0].arrived + self._max_delay - asyncio.get_running_loop().time()
 
@@ -239,11 +229,11 @@ class Batcher(Generic[B, R]):
         self._waiting_rows -= rows
         self._on_dispatch(Dispatch(rows, waited))
         task = loop.create_task(self._run_batch(batch))
-        self._running.add(task)
+        self._running[task] = batch
         task.add_done_callback(self._finished)
 
     def _next_batch(self) -> _Batch[B, R]:
-        key, room = self._waiting[0].key, self._max_size
+        key, room = self._waiting[0].key, self._limit.rows
         batch: _Batch[B, R] = []
         passed_over: list[_Submission[B, R]] = []
         while self._waiting and room:
@@ -269,5 +259,5 @@ class Batcher(Generic[B, R]):
                 submission.fail(error)
 
     def _finished(self, task: "asyncio.Task[None]") -> None:
-        self._running.discard(task)
+        del self._running[task]
         self._dispatch()

@@ -6,7 +6,8 @@ StreamRankError
     ├── PublishFailed   the broker will not take what we send
     ├── ProducerLost    what became of a transaction is in doubt: open its partition anew, go on from what is committed
     ├── ProducerFenced  another worker has the partition by now: let go, join the group again
-    ├── ModelFailed     the model fails also for rows that it answered before
+    ├── ModelFailed     the model failed again and again, or answers for other rows than it was given
+    ├── Stuck           something does not come back, or nothing moves any more
     ├── ChunkLost       records left Faust's layers without being processed
     └── StartFailed     the worker cannot begin: the message says what to change
 """
@@ -97,7 +98,11 @@ class ProducerFenced(ServiceError):
 
 
 class ModelFailed(ServiceError):
-    """The model fails also for rows that it answered before; no record is to blame."""
+    """The model failed again and again, or answers for other rows than it was given; no record is to blame."""
+
+
+class Stuck(ServiceError):
+    """Something of ours does not come back, or nothing moves any more although something waits."""
 
 
 class ChunkLost(ServiceError):

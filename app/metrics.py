@@ -71,6 +71,8 @@ _CATALOGUE = (
         (),
         "from a record's Kafka timestamp to the broker's confirmation of what became of it",
     ),
+    MetricInfo("streamrank_batch_limit_rows", "gauge", (), "most rows in one model call at the moment"),
+    MetricInfo("streamrank_out_of_memory_total", "counter", (), "batches split because the device's memory ran out"),
     MetricInfo("streamrank_padding_rows_total", "counter", (), "rows added only to fill a batch up"),
     MetricInfo("streamrank_in_flight_records", "gauge", (), "records fetched and not yet committed"),
     MetricInfo(
@@ -185,6 +187,16 @@ class Metrics:
         """Count a batch as it leaves for the model."""
         self._made["streamrank_batch_rows"].observe(dispatch.rows)
         self.stage_took("queue", dispatch.waited_seconds)
+
+    # -- the model
+
+    def batch_limit(self, rows: Callable[[], float]) -> None:
+        """Ask *rows* for the figure at every scrape."""
+        self._made["streamrank_batch_limit_rows"].set_function(rows)
+
+    def ran_out_of_memory(self) -> None:
+        """Count a batch that is split because memory did not suffice for it."""
+        self._made["streamrank_out_of_memory_total"].inc()
 
     # -- the worker
 

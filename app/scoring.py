@@ -1,100 +1,108 @@
-"""Run merged batches through the model, off the event loop, and find out who is to blame when one fails."""
+"""Run merged batches through the model, and find out who is to blame when one fails."""
 
-import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from app.backoff import Backoff
 from app.batching import Slice
+from app.calls import ModelCalls, height
 from app.codecs.json import RowGroup
-from app.errors import ModelFailed, Reason, RejectedRecord
-from models.errors import RowsRefused
+from app.errors import Reason, RejectedRecord
+from app.limit import BatchLimit
+from app.patience import Patience
+from app.scored import Scored
+from models.errors import ModelUnavailable, OutOfMemory, RowsRefused
 from models.predictor import Columns, Predictor, TopK
 
-
-@dataclass(frozen=True, slots=True)
-class Scored:
-    """What the model said about consecutive rows.
-
-    Attributes:
-        ranking: the rows that were not refused, in order; None when all were.
-        refused: the rows, counted from 0, that the model refuses also when they are alone.
-    """
-
-    ranking: TopK | None
-    refused: Mapping[int, RejectedRecord]
+__all__ = ["Scored", "Scorer"]
 
 
 class Scorer:
-    """The batcher's runner: one model call per batch, in a thread.
+    """The batcher's runner: one model call per batch, and more only when that fails.
+
+    A batch that the model refuses, or that its device has no memory for, is halved, and the halves likewise, until the
+    rows at fault are alone: *k* of *n* rows cost at most `1 + k * (2 * ceil(log2(n)) + 1)` calls, those of the known
+    good row included.
 
     Args:
         predictor: the model.
         executor: the threads that wait for it.
-        on_call: told of the seconds that each call took.
+        on_call: told of the seconds that each call with rows of records took.
+        limit: of the batches; lowered when the device's memory runs out.
+        backoff: how often the model is asked again while it is at fault itself.
     """
 
-    def __init__(self, predictor: Predictor, executor: Executor, on_call: Callable[[float], None]) -> None:
-        self._predictor = predictor
-        self._executor = executor
-        self._on_call = on_call
+    def __init__(
+        self,
+        predictor: Predictor,
+        executor: Executor,
+        on_call: Callable[[float], None],
+        *,
+        limit: BatchLimit,
+        backoff: Backoff = Backoff(),  # noqa: B008 - a frozen value
+    ) -> None:
+        self._calls = ModelCalls(predictor, executor, on_call)
+        self.limit = limit
+        self._patience = Patience(backoff)
+
+    @property
+    def trouble(self) -> str | None:
+        """What keeps the model from answering now; None when it answers."""
+        return self._patience.trouble
+
+    @property
+    def longest_call_seconds(self) -> float:
+        """For how long the oldest of the model's calls that run now has been running; 0 when none runs."""
+        return self._calls.longest_seconds
 
     async def __call__(self, slices: Sequence[Slice[RowGroup]]) -> list[Scored]:
         """Score the rows of all slices together; one answer per slice.
 
         Raises:
-            ModelUnavailable: the model is at fault, not the rows.
-            ModelFailed: the model refuses its warm-up row too, or answers for another number of rows.
+            ModelFailed: the model is at fault, not the rows: it failed at every attempt, or answers for another number
+                of rows.
         """
-        columns = _merge(slices)
-        try:
-            whole = Scored(await self._predict(columns), {})
-        except RowsRefused as error:
-            whole = await self._one_by_one(columns, error)
-        return _split(whole, [len(part) for part in slices])
+        answers = await self._score(_merge(slices))
+        return Scored.of(answers).split([len(part) for part in slices])
 
-    async def _predict(self, columns: Columns) -> TopK:
-        loop = asyncio.get_running_loop()
-        began = loop.time()
+    async def _score(self, columns: Columns) -> list[TopK | RejectedRecord]:
+        """The answers about consecutive rows."""
+        answer = await self._patience.ask(lambda: self._ask(columns))
+        if answer is not None:
+            return [answer]
+        half = height(columns) // 2
+        return [*await self._score(_rows(columns, 0, half)), *await self._score(_rows(columns, half, None))]
+
+    async def _ask(self, columns: Columns) -> TopK | RejectedRecord | None:
+        """The model's answer; the rejection of a row that is alone; None when the halves have to be asked for."""
+        rows = height(columns)
+        if rows > self.limit.rows:
+            return None  # lowered since: running out of memory once more would take TensorFlow 10 s
         try:
-            ranking = await loop.run_in_executor(self._executor, self._predictor.predict, columns)
-        finally:
-            self._on_call(loop.time() - began)
-        if len(ranking.scores) != _height(columns):
-            # Whoever split such an answer would give records the scores of others.
-            raise ModelFailed(f"the model was given {_height(columns)} rows and answered for {len(ranking.scores)}")
+            ranking = await self._calls.predict(columns)
+        except RowsRefused as error:
+            return None if rows > 1 else await self._rejection(error)
+        except OutOfMemory as error:
+            if rows == 1:
+                raise ModelUnavailable(f"the device's memory does not hold a single row: {error}") from error
+            self.limit.lower(rows)
+            return None
+        self.limit.went_through(rows)
         return ranking
 
-    async def _one_by_one(self, columns: Columns, error: RowsRefused) -> Scored:
-        rows = _height(columns)
-        if rows == 1:
-            return _assemble([await self._rejection(error)])
-        return _assemble([await self._alone(_rows(columns, row, row + 1)) for row in range(rows)])
-
-    async def _alone(self, row: Columns) -> TopK | RejectedRecord:
-        try:
-            return await self._predict(row)
-        except RowsRefused as error:
-            return await self._rejection(error)
-
     async def _rejection(self, error: RowsRefused) -> RejectedRecord:
-        """The verdict on a row that was refused alone; ModelFailed when the model refuses a good one too."""
+        """The verdict on a row that was refused alone; ModelUnavailable when the model refuses a good one too."""
         # A model that fails for everything must not send the whole topic to the dead letters.
-        loop = asyncio.get_running_loop()
-        if not await loop.run_in_executor(self._executor, self._predictor.answers):
-            raise ModelFailed(f"the model refuses records, and its warm-up row too: {error}") from error
+        if not await self._calls.answers():
+            raise ModelUnavailable(f"the model refuses records, and its warm-up row too: {error}") from error
         return RejectedRecord(Reason.MODEL_ERROR, f"the model refuses this record: {error}")
 
 
-def _height(columns: Columns) -> int:
-    return len(next(iter(columns.values())))
-
-
-def _rows(columns: Columns, start: int, stop: int) -> dict[str, npt.NDArray[Any]]:
+def _rows(columns: Columns, start: int, stop: int | None) -> dict[str, npt.NDArray[Any]]:
     return {name: column[start:stop] for name, column in columns.items()}
 
 
@@ -103,40 +111,3 @@ def _merge(slices: Sequence[Slice[RowGroup]]) -> Columns:
     if len(parts) == 1:
         return parts[0]
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-
-
-def _split(whole: Scored, heights: Sequence[int]) -> list[Scored]:
-    if len(heights) == 1:
-        return [whole]
-    scored: list[Scored] = []
-    start = answered = 0
-    for height in heights:
-        refused = {row - start: why for row, why in whole.refused.items() if start <= row < start + height}
-        kept = height - len(refused)
-        scored.append(Scored(_cut(whole.ranking, answered, answered + kept), refused))
-        start += height
-        answered += kept
-    return scored
-
-
-def _cut(ranking: TopK | None, start: int, stop: int) -> TopK | None:
-    if ranking is None or start == stop:
-        return None
-    labels = None if ranking.labels is None else ranking.labels[start:stop]
-    return TopK(ranking.scores[start:stop], ranking.indices[start:stop], ranking.finite[start:stop], labels)
-
-
-def _assemble(answers: Sequence[TopK | RejectedRecord]) -> Scored:
-    refused = {row: answer for row, answer in enumerate(answers) if isinstance(answer, RejectedRecord)}
-    rankings = [answer for answer in answers if isinstance(answer, TopK)]
-    return Scored(_join(rankings) if rankings else None, refused)
-
-
-def _join(rankings: Sequence[TopK]) -> TopK:
-    labels = [ranking.labels for ranking in rankings if ranking.labels is not None]
-    return TopK(
-        np.concatenate([ranking.scores for ranking in rankings]),
-        np.concatenate([ranking.indices for ranking in rankings]),
-        np.concatenate([ranking.finite for ranking in rankings]),
-        np.concatenate(labels) if labels else None,
-    )

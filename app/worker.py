@@ -6,25 +6,33 @@ import logging
 import os
 import signal
 import sys
-import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn
 
 from aiokafka.errors import KafkaError
 from faust.types import TP
 
-from app.assembly import load_predictor, make_pipeline
-from app.errors import ServiceError
+from app.assembly import load_predictor, make_pipeline, make_scorer
+from app.backoff import endless_pauses
+from app.errors import ServiceError, Stuck
+from app.health import Health
 from app.kafka.client import Client
 from app.kafka.consumer import Consumer
 from app.kafka.consuming import add_agent, make_app
+from app.kafka.denied import DENIED, denied
+from app.kafka.ends import EndOffsets
 from app.kafka.lag import LagWatch
-from app.kafka.producers import check_transactions
+from app.kafka.producers import check_transactions, producer_factory
+from app.kafka.topics import TopicWatch
 from app.kafka.transport import ChunkApp
 from app.metrics import Metrics
 from app.pipeline import Pipeline
-from app.versions import installed_versions
+from app.progress import Progress
+from app.scoring import Scorer
+from app.serving import Serving
+from app.standstill import Standstill, awake
+from app.watchdog import STUCK_SECONDS, Watchdog
 from app.web.server import WebServer
 from config.settings import Settings
 from models.errors import ModelError
@@ -32,13 +40,10 @@ from models.predictor import Predictor
 
 logger = logging.getLogger(__name__)
 
-T = TypeVar("T")
-
-# A broker that has not answered for this long makes the worker unready.
-SILENT_SECONDS = 10.0
 # Kept back from the time to stop, for the last commit and for leaving the group; never more than half of it.
 LEAVING_SECONDS = 3.0
-TOPIC_POLL_SECONDS = 1.0
+# What cannot go on by itself will not finish either; others may.
+STUCK_DRAIN_SECONDS = 1.0
 
 
 def run(settings: Settings) -> NoReturn:
@@ -60,18 +65,20 @@ def _end_now(status: int) -> NoReturn:
 
 
 class Worker:
-    """Puts the parts together, starts them in order and stops them in reverse."""
+    """Puts the parts together, starts them in order and stops them in reverse.
 
-    def __init__(self, settings: Settings) -> None:
+    Args:
+        settings: what to serve.
+        load: returns the model, warm; called in a thread.
+    """
+
+    def __init__(self, settings: Settings, load: Callable[[Settings], Predictor] = load_predictor) -> None:
         self._settings = settings
+        self._load = load
         self._metrics = Metrics()
-        self._began = time.monotonic()
-        self._waiting_for = {"start": "starting"}
-        self._predictor: Predictor | None = None
+        self._health = Health(settings)
         self._app: ChunkApp | None = None
         self._pipeline: Pipeline | None = None
-        self._lag: LagWatch | None = None
-        self._failure: BaseException | None = None
         self._signal: signal.Signals | None = None
         self._watches: list[asyncio.Task[None]] = []
 
@@ -79,11 +86,16 @@ class Worker:
 
     async def serve(self) -> int:
         """Start, serve until a signal or a failure, stop; returns the exit status."""
+        kafka, health = self._settings.kafka, self._health
         self._executor = ThreadPoolExecutor(self._settings.batch.max_in_flight, thread_name_prefix="model")
-        self._client = Client(self._settings.kafka.bootstrap_servers)
+        self._progress = Progress()
+        self._standstill = Standstill(kafka.session_timeout_ms / 1000, self._heard_at, self._end_after_standstill)
+        self._client = Client(kafka.bootstrap_servers, guard=self._standstill.check)
+        self._topics = TopicWatch(self._client, [kafka.input_topic, kafka.output_topic, kafka.dead_letter_topic])
+        health.topics = self._topics
         self._over = asyncio.Event()
         self._web = WebServer(
-            self._metrics.registry, unready=self.unready, unhealthy=self.unhealthy, status=self.status
+            self._metrics.registry, unready=health.unready, unhealthy=health.unhealthy, status=health.status
         )
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, self._on_signal, number)
@@ -103,11 +115,23 @@ class Worker:
         self._over.set()
 
     def _fail(self, error: BaseException) -> None:
-        if self._failure is None:
-            self._failure = error
+        if self._health.failure is None:
+            self._health.failure = error
             known = isinstance(error, ServiceError | ModelError)
             logger.error("cannot go on: %s", error, exc_info=None if known else error)
         self._over.set()
+
+    def _heard_at(self) -> float:
+        """When the last heartbeat left that was answered; as long as we are in no group, nobody else has our work."""
+        return self._app.chunk_consumer.heard_at if self._app is not None else awake()
+
+    def _end_after_standstill(self, seconds: float) -> None:
+        # At once: what is in our hands may have been published by others meanwhile.
+        logger.error(
+            "stood still for longer than the group waits (KAFKA_SESSION_TIMEOUT_MS): ending at once",
+            extra={"seconds": round(seconds, 1)},
+        )
+        _end_now(1)
 
     async def _start_or_be_stopped(self) -> None:
         start = asyncio.create_task(self._start())
@@ -124,35 +148,30 @@ class Worker:
     async def _start(self) -> None:
         port = await self._web.start(self._settings.http.host, self._settings.http.port)
         logger.info("listening", extra={"host": self._settings.http.host, "port": port})
-        topics = asyncio.create_task(self._find_topics())
+        connect = asyncio.create_task(self._connect())
         try:
             predictor = await self._load_model()
             # Before the wait for topics, since it may find settings that do not fit the model.
-            self._pipeline = make_pipeline(
-                self._settings,
-                predictor,
-                client=self._client,
-                executor=self._executor,
-                metrics=self._metrics,
-                on_lost=self._reopen,
-                on_fenced=self._rejoin,
-                on_failure=self._fail,
+            scorer = make_scorer(
+                self._settings, predictor, executor=self._executor, metrics=self._metrics, progress=self._progress
             )
-            await topics
+            self._pipeline = self._make_pipeline(predictor, scorer)
+            await connect
         finally:
-            topics.cancel()
-            await asyncio.wait([topics])
+            connect.cancel()
+            await asyncio.wait([connect])
         _spare_the_collector()
-        await self._join_group(self._pipeline)
-        del self._waiting_for["start"]
-        seconds = round(time.monotonic() - self._began, 2)
+        await self._join_group(self._pipeline, scorer)
+        del self._health.waiting_for["start"]
+        seconds = round(self._health.uptime_seconds, 2)
         logger.info("ready", extra={"group": self._settings.kafka.consumer_group, "seconds": seconds})
 
     async def _load_model(self) -> Predictor:
-        self._waiting_for["model"] = "loading the model"
+        waiting_for = self._health.waiting_for
+        waiting_for["model"] = "loading the model"
         loop = asyncio.get_running_loop()
         try:
-            predictor = await loop.run_in_executor(self._executor, load_predictor, self._settings)
+            predictor = await loop.run_in_executor(self._executor, self._load, self._settings)
         except ModelError:
             self._metrics.model_failed()
             raise
@@ -161,37 +180,56 @@ class Worker:
             "model loaded and warm",
             extra={"model": predictor.name, "version": predictor.version, "device": predictor.device},
         )
-        self._predictor = predictor
-        del self._waiting_for["model"]
+        self._health.predictor = predictor
+        del waiting_for["model"]
         return predictor
 
-    async def _find_topics(self) -> None:
-        self._waiting_for["broker"] = "waiting for a broker to answer"
-        kafka = self._settings.kafka
-        topics = [kafka.input_topic, kafka.output_topic, kafka.dead_letter_topic]
-        named: list[str] = []
-        await _until_it_works(self._client.start)
-        if kafka.exactly_once:
-            await _until_it_works(lambda: check_transactions(self._client))
-        while missing := await _until_it_works(lambda: self._client.missing(topics)):
-            if missing != named:
-                logger.warning("waiting for topics that do not exist", extra={"missing": missing})
-                named = missing
-            self._waiting_for["broker"] = f"waiting for topics that do not exist: {', '.join(missing)}"
-            await asyncio.sleep(TOPIC_POLL_SECONDS)
-        await _until_it_works(lambda: self._client.watch(topics))
-        del self._waiting_for["broker"]
+    def _make_pipeline(self, predictor: Predictor, scorer: Scorer) -> Pipeline:
+        return make_pipeline(
+            self._settings,
+            predictor,
+            scorer=scorer,
+            producer_for=producer_factory(self._client, self._settings.kafka, self._progress),
+            partition_count=self._client.partition_count,
+            metrics=self._metrics,
+            on_lost=self._reopen,
+            on_fenced=self._rejoin,
+            on_failure=self._fail,
+        )
 
-    async def _join_group(self, pipeline: Pipeline) -> None:
-        self._waiting_for["start"] = "joining the consumer group"
-        app = make_app(self._settings.kafka, self._settings.batch, pipeline)
-        add_agent(app, self._settings.kafka.input_topic, pipeline.accept, self._fail)
+    async def _connect(self) -> None:
+        waiting_for = self._health.waiting_for
+        waiting_for["broker"] = "waiting for a broker to answer"
+        await _until_it_works(self._client.start)
+        if self._settings.kafka.exactly_once:
+            await _until_it_works(lambda: check_transactions(self._client))
+        del waiting_for["broker"]
+        await _until_it_works(self._topics.wait)
+
+    async def _join_group(self, pipeline: Pipeline, scorer: Scorer) -> None:
+        self._health.waiting_for["start"] = "joining the consumer group"
+        kafka = self._settings.kafka
+        self._app = app = make_app(kafka, self._settings.batch, pipeline, self._progress)
+        add_agent(app, kafka.input_topic, pipeline.accept, self._fail)
         self._metrics.in_flight(lambda: app.in_flight.records)
-        self._app = app
-        self._watches.append(asyncio.create_task(self._watch_app(app)))
+        self._watch(self._watch_app(app))
+        self._watch(self._standstill.run())
         await app.start()
-        self._lag = LagWatch(app.chunk_consumer, self._settings.kafka.input_topic, self._metrics)
-        self._watches.append(asyncio.create_task(self._lag.run()))
+        ends = EndOffsets(self._client, committed_only=kafka.exactly_once)
+        lag = LagWatch(app.chunk_consumer, ends, kafka.input_topic, self._metrics)
+        self._health.serving = serving = Serving(app.chunk_consumer, pipeline, scorer, lag, self._topics)
+        watchdog = Watchdog(
+            serving,
+            self._progress,
+            model_timeout_seconds=self._settings.model.timeout_seconds,
+            stuck_seconds=max(STUCK_SECONDS, 2 * app.conf.broker_rebalance_timeout),
+            on_stuck=self._fail,
+        )
+        for watch in (lag.run(), self._topics.run(), watchdog.run()):
+            self._watch(watch)
+
+    def _watch(self, watch: Coroutine[Any, Any, None]) -> None:
+        self._watches.append(asyncio.create_task(watch))
 
     @property
     def _consumer(self) -> Consumer:
@@ -210,7 +248,7 @@ class Worker:
 
     async def _stop(self) -> int:
         """Finish, confirm, commit, leave the group; returns the exit status."""
-        self._waiting_for = {"stop": "stopping"}
+        self._health.waiting_for = {"stop": "stopping"}
         seconds = self._settings.service.shutdown_timeout_seconds
         leave = asyncio.create_task(self._leave())
         if not (await asyncio.wait([leave], timeout=seconds))[0]:
@@ -224,18 +262,17 @@ class Worker:
             self._fail(error)
         await self._web.stop()
         self._executor.shutdown(wait=False, cancel_futures=True)
-        status = 0 if clean and self._failure is None else 1
+        status = 0 if clean and self._health.failure is None else 1
         logger.info("stopped", extra={"status": status})
         return status
 
     async def _leave(self) -> bool:
-        for watch in self._watches:
-            watch.cancel()
         clean = True
         if self._app is not None and self._pipeline is not None:
-            seconds = self._settings.service.shutdown_timeout_seconds
-            self._pipeline.drain_seconds = seconds - min(LEAVING_SECONDS, seconds / 2)
-            clean = await self._app.chunk_consumer.drain() and self._pipeline.finished
+            self._pipeline.drain_seconds = self._drain_seconds()
+            clean = await self._consumer.drain() and self._pipeline.finished
+        for watch in self._watches:
+            watch.cancel()
         try:
             if self._app is not None:
                 await self._app.stop()
@@ -243,48 +280,10 @@ class Worker:
             await self._client.stop()
         return clean
 
-    # -- what the HTTP port tells
-
-    def unready(self) -> str | None:
-        """Why no records can be worked on now; None when they can."""
-        if self._waiting_for:
-            return "; ".join(self._waiting_for.values())
-        if self._failure is not None:
-            return f"failed: {self._failure}"
-        if self._app is None or self._lag is None or not self._app.chunk_consumer.joined:
-            return "the consumer group is being rebalanced"
-        if self._lag.silent_seconds > SILENT_SECONDS:
-            return f"the broker has not answered for {self._lag.silent_seconds:.0f} s"
-        if opening := self._consumer.opening:
-            return f"opening {', '.join(f'{tp.topic}[{tp.partition}]' for tp in opening)}"
-        return self._pipeline.trouble if self._pipeline else None
-
-    def unhealthy(self) -> str | None:
-        """Why only a restart would help; None when it would not."""
-        return None if self._failure is None else f"failed: {self._failure}"
-
-    def status(self) -> dict[str, Any]:
-        """Everything a person asks of a worker first."""
-        predictor, lag = self._predictor, self._lag
-        return {
-            "ready": self.unready() is None,
-            "reason": self.unready(),
-            "uptime_seconds": round(time.monotonic() - self._began, 1),
-            "versions": installed_versions(),
-            "model": predictor
-            and {
-                "name": predictor.name,
-                "version": predictor.version,
-                "device": predictor.device,
-                "signature": predictor.signature,
-                "classes": predictor.classes,
-            },
-            "in_flight_records": self._app.in_flight.records if self._app else 0,
-            "partitions": {f"{tp.topic}[{tp.partition}]": each for tp, each in sorted(lag.partitions.items())}
-            if lag
-            else {},
-            "settings": self._settings.model_dump(mode="json"),
-        }
+    def _drain_seconds(self) -> float:
+        seconds = self._settings.service.shutdown_timeout_seconds
+        most = seconds - min(LEAVING_SECONDS, seconds / 2)
+        return min(most, STUCK_DRAIN_SECONDS) if isinstance(self._health.failure, Stuck) else most
 
 
 def _spare_the_collector() -> None:
@@ -298,12 +297,16 @@ def _spare_the_collector() -> None:
     gc.set_threshold(100_000, 20, 100)
 
 
-async def _until_it_works(attempt: Callable[[], Awaitable[T]]) -> T:
-    backoff = 0.2
+async def _until_it_works(attempt: Callable[[], Awaitable[None]]) -> None:
+    pauses = endless_pauses(0.2, 5.0)
     while True:
         try:
             return await attempt()
+        except DENIED as error:
+            raise denied(error) from error
         except (KafkaError, OSError) as error:
-            logger.warning("no broker answers; trying again", extra={"error": str(error), "backoff_seconds": backoff})
-        await asyncio.sleep(backoff)
-        backoff = min(backoff * 2, 5.0)
+            pause = next(pauses)
+            logger.warning(
+                "no broker answers; trying again", extra={"error": str(error), "backoff_seconds": round(pause, 1)}
+            )
+        await asyncio.sleep(pause)

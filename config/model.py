@@ -55,6 +55,21 @@ class ModelSettings(Group):
         json_schema_extra={"default_text": "inferred"},
     )
 
+    non_finite: Literal["reject", "publish"] = Field(
+        "reject",
+        validation_alias="MODEL_NON_FINITE",
+        description="a row with a score that is NaN or infinite: `reject` dead-letters it, `publish` writes such "
+        "scores as `null`",
+    )
+    timeout_seconds: float = Field(
+        60.0,
+        gt=0,
+        le=86_400,
+        allow_inf_nan=False,
+        validation_alias="MODEL_TIMEOUT_SECONDS",
+        description="a model call that takes longer stops the worker",
+    )
+
 
 class InputSettings(Group):
     """How a record's fields become the model's inputs."""

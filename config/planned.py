@@ -11,7 +11,6 @@ PLANNED: Mapping[str, str | None] = {
     "KAFKA_SSL_CERTFILE": None,
     "KAFKA_SSL_KEYFILE": None,
     "MODEL_SCORE_COLUMN": None,
-    "MODEL_NON_FINITE": None,
     "MODEL_POLL_SECONDS": "0",
     "INPUT_FORMAT": "json",
     "OUTPUT_FORMAT": "json",

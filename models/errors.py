@@ -4,6 +4,7 @@ ModelError
 ├── ModelNotUsable      it cannot be loaded or used as asked: stop the start, say why
 │   └── DeviceNotFound  the device asked for is not there
 ├── RowsRefused         it refused this batch: some rows may be at fault, others may not
+├── OutOfMemory         the device's memory did not hold this batch: try fewer rows at once
 └── ModelUnavailable    it failed for a reason that is not in the rows: acknowledge nothing
 """
 
@@ -24,5 +25,9 @@ class RowsRefused(ModelError):
     """The model refused this batch; tried alone, the rows that are not at fault will pass."""
 
 
+class OutOfMemory(ModelError):
+    """The memory of the device did not hold this batch; fewer rows at once may fit."""
+
+
 class ModelUnavailable(ModelError):
-    """The model failed for a reason that is not in the rows (internal, aborted, out of memory)."""
+    """The model failed for a reason that is not in the rows (internal, unavailable, aborted)."""

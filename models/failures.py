@@ -2,7 +2,7 @@
 
 import re
 
-from models.errors import ModelError, ModelUnavailable, RowsRefused
+from models.errors import ModelError, ModelUnavailable, OutOfMemory, RowsRefused
 from models.runtime import tf
 
 _LONGEST = 500
@@ -13,7 +13,6 @@ _NOT_THE_ROWS = (
     tf.errors.DeadlineExceededError,
     tf.errors.InternalError,
     tf.errors.PermissionDeniedError,
-    tf.errors.ResourceExhaustedError,
     tf.errors.UnauthenticatedError,
     tf.errors.UnavailableError,
 )
@@ -26,6 +25,8 @@ def as_model_error(error: Exception) -> ModelError:
     of a Python op): the caller asks the model for a known good row before it blames a record.
     """
     message = first_line(error)
+    if isinstance(error, tf.errors.ResourceExhaustedError):
+        return OutOfMemory(message)
     if isinstance(error, tf.errors.OpError) and not isinstance(error, _NOT_THE_ROWS):
         return RowsRefused(message)
     return ModelUnavailable(f"{type(error).__name__}: {message}")

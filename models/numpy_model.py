@@ -1,15 +1,17 @@
 """A linear model in NumPy, with faults on demand: a predictor that starts at once."""
 
+import threading
 import time
 from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from models.errors import ModelError, ModelNotUsable, ModelUnavailable, RowsRefused
+from models.errors import ModelError, ModelNotUsable, ModelUnavailable, OutOfMemory, RowsRefused
 from models.predictor import Columns, TopK
 from models.rows import made_up_rows
 from models.signature import Signature, TensorSpec
+from models.warming import warm_up
 
 Float32s = npt.NDArray[np.float32]
 
@@ -27,11 +29,14 @@ class NumpyModel:
         labels: *classes* names; None: the classes have none.
         poison: a batch with a row whose first feature equals this is refused as a whole; not 0, since made-up rows have
             it.
+        nan: a row whose first feature equals this scores NaN for every class.
         delay_seconds: how long every call takes at least.
 
     Attributes:
         fail_everything: while set to `RowsRefused` or `ModelUnavailable`, every call raises it, also of a known good
             row.
+        out_of_memory_above: while set, a batch of more rows than this raises `OutOfMemory`.
+        answering: while cleared, every call hangs.
     """
 
     name = "numpy"
@@ -47,6 +52,7 @@ class NumpyModel:
         top_k: int = 5,
         labels: Sequence[str] | None = None,
         poison: float | None = None,
+        nan: float | None = None,
         delay_seconds: float = 0.0,
     ) -> None:
         if labels is not None and len(labels) != classes:
@@ -58,19 +64,29 @@ class NumpyModel:
         self.classes = classes
         self.labels = labels
         self.fail_everything: type[RowsRefused] | type[ModelUnavailable] | None = None
+        self.out_of_memory_above: int | None = None
+        self.answering = threading.Event()
+        self.answering.set()
         self._top_k = top_k
         self._poison = None if poison is None else np.float32(poison)
+        self._nan = None if nan is None else np.float32(nan)
         self._delay_seconds = delay_seconds
 
     def predict(self, columns: Columns) -> TopK:
         """Score a batch and keep the best classes of each row; see `models.predictor.Predictor`."""
         time.sleep(self._delay_seconds)
+        self.answering.wait()
         if self.fail_everything is not None:
             raise self.fail_everything("told to fail everything")
         features = columns["features"].astype(np.float32, copy=False)
+        if self.out_of_memory_above is not None and len(features) > self.out_of_memory_above:
+            raise OutOfMemory(f"told to have memory for {self.out_of_memory_above} rows, not for {len(features)}")
         if self._poison is not None and bool((features[:, 0] == self._poison).any()):
             raise RowsRefused(f"a row's first feature is the poison {self._poison}")
-        return best_classes(self.scores(features), self._top_k)
+        scores = self.scores(features)
+        if self._nan is not None:
+            scores[features[:, 0] == self._nan] = np.nan
+        return best_classes(scores, self._top_k)
 
     def scores(self, features: Float32s) -> Float32s:
         """Return all scores, `[B, N]`, of rows `[B, F]`."""
@@ -89,16 +105,8 @@ class NumpyModel:
         return True
 
     def warm_up(self, batch_size: int) -> None:
-        """Run rows of zeros through, one and *batch_size* at a time.
-
-        Raises:
-            ModelNotUsable: the model was told to fail.
-        """
-        for count in (1, batch_size):
-            try:
-                self.predict(made_up_rows(self.signature, count))
-            except ModelError as error:
-                raise ModelNotUsable(f"model {self.name} fails for made-up rows: {error}") from error
+        """Run rows of zeros through; see `models.warming`."""
+        warm_up(self, batch_size)
 
 
 def best_classes(scores: Float32s, top_k: int) -> TopK:

@@ -64,6 +64,7 @@ class Predictor(Protocol):
 
         Raises:
             RowsRefused: some rows may be at fault; tried alone, the others will pass.
+            OutOfMemory: the device's memory did not hold the batch; fewer rows at once may fit.
             ModelUnavailable: the failure is not in the rows.
         """
 
@@ -72,6 +73,8 @@ class Predictor(Protocol):
 
     def warm_up(self, batch_size: int) -> None:
         """Run made-up rows through, one and *batch_size* at a time, so that no record pays for the first call.
+
+        Where the device's memory does not hold *batch_size* rows: as many as it holds.
 
         Raises:
             ModelNotUsable: the model cannot answer even these rows.

@@ -16,6 +16,7 @@ from models.rows import made_up_rows
 from models.runtime import tf
 from models.scores import choose_scores
 from models.signature import Signature
+from models.warming import warm_up
 
 
 def load(
@@ -157,18 +158,8 @@ class SavedModelPredictor:
         return True
 
     def warm_up(self, batch_size: int) -> None:
-        """Run rows of zeros and empty strings through, one and *batch_size* at a time.
-
-        Raises:
-            ModelNotUsable: the model cannot answer even these rows.
-        """
-        for rows in (self._known_good_row, made_up_rows(self._signature, batch_size)):
-            try:
-                self.predict(rows)
-            except ModelError as error:
-                raise ModelNotUsable(
-                    f"model {self._name} fails for made-up rows (zeros and empty strings): {error}"
-                ) from error
+        """Run made-up rows through; see `models.warming`."""
+        warm_up(self, batch_size)
 
 
 def _read(folder: Path, device: Device) -> Any:

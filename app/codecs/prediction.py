@@ -3,7 +3,7 @@
 from base64 import b64encode
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -27,14 +27,25 @@ class PredictionEncoder:
         model: the model's name.
         version: its version.
         labels: one name per class; without them a class's label is what the row brings, else its index.
-        min_score: entries below it are left out, compared in the type of the scores; None keeps all.
+        min_score: entries below it, and those without a number, are left out; compared in the type of the scores; None
+            keeps all.
+        non_finite: `reject` refuses rows with a score that is NaN or infinite, `publish` writes such scores as `null`.
     """
 
-    def __init__(self, *, model: str, version: str, labels: Sequence[str] | None, min_score: float | None) -> None:
+    def __init__(
+        self,
+        *,
+        model: str,
+        version: str,
+        labels: Sequence[str] | None,
+        min_score: float | None,
+        non_finite: Literal["reject", "publish"] = "reject",
+    ) -> None:
         head = b'{"id":%%b,"model":%b,"model_version":%b,"predictions":['
         self._head = head % tuple(orjson.dumps(name).replace(b"%", b"%%") for name in (model, version))
         self._labels = None if labels is None else np.array([orjson.dumps(label) for label in labels], object)
         self._min_score = min_score
+        self._rejects = non_finite == "reject"
 
     def encode(self, ids: Sequence[str | int], ranking: TopK) -> list[bytes | RejectedRecord]:
         """Return the value of each row's output record, or why it has none.
@@ -51,8 +62,9 @@ class PredictionEncoder:
             if len(ids) == 1:
                 return [refusal(Reason.NOT_ENCODABLE, f"the ranking cannot be written: {error}")]
             return [value for row in range(len(ids)) for value in self.encode(ids[row : row + 1], _row(ranking, row))]
-        for row in np.flatnonzero(~ranking.finite).tolist():
-            values[row] = self._non_finite(_row(ranking, row))
+        if self._rejects:
+            for row in np.flatnonzero(~ranking.finite).tolist():
+                values[row] = self._non_finite(_row(ranking, row))
         return values
 
     def _values(self, ids: Sequence[str | int], ranking: TopK) -> list[bytes | RejectedRecord]:
@@ -64,7 +76,7 @@ class PredictionEncoder:
         texts = list(zip(*columns, strict=True))
         values: list[bytes | RejectedRecord] = list(map(_template(self._head, entries).__mod__, texts))
         if self._min_score is not None:
-            # Best first, so that what is left out is at the end.
+            # Best first, NaN and -inf last, so that what is left out is at the end.
             kept = _at_least(ranking.scores, self._min_score).sum(axis=1)
             for row in np.flatnonzero(kept < entries).tolist():
                 values[row] = _template(self._head, int(kept[row])) % texts[row][: 1 + 2 * kept[row]]
@@ -112,9 +124,14 @@ def _score_texts(scores: npt.NDArray[Any]) -> list[bytes]:
 
 
 def _at_least(scores: npt.NDArray[Any], least: float) -> npt.NDArray[np.bool_]:
+    if scores.dtype.kind in "iu":
+        return scores >= least
     # In the type of the scores: a float32 that is written as 0.1 is not below 0.1, though as a double it may be.
     with np.errstate(over="ignore"):
-        return scores >= (least if scores.dtype.kind in "iu" else scores.dtype.type(least))
+        # -inf is below any number, also below one that the type can only hold as -inf.
+        bound = np.maximum(scores.dtype.type(least), np.finfo(scores.dtype).min)
+    kept: npt.NDArray[np.bool_] = scores >= bound
+    return kept
 
 
 @lru_cache(maxsize=4096)

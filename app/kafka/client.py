@@ -17,6 +17,7 @@ from aiokafka.errors import (
     KafkaTimeoutError,
     LeaderNotAvailableError,
     NodeNotReadyError,
+    NoError,
     RequestTimedOutError,
     TopicAuthorizationFailedError,
     UnknownTopicOrPartitionError,
@@ -24,7 +25,9 @@ from aiokafka.errors import (
 )
 from aiokafka.protocol.coordination import FindCoordinatorRequest
 
-REQUEST_TIMEOUT_MS = 10_000
+from app.kafka.protocol import QuietMetadataRequest
+
+REQUEST_TIMEOUT_MS = 8_000
 # Partitions that a topic gains are known within this.
 METADATA_MAX_AGE_MS = 30_000
 
@@ -107,8 +110,14 @@ class Client:
 
     async def missing(self, topics: Sequence[str]) -> list[str]:
         """Those of *topics* that the cluster does not have. Asking does not create them."""
-        cluster = await self._client.fetch_all_metadata()
-        return [topic for topic in topics if not cluster.partitions_for_topic(topic)]
+        answer = await self.request(self.any_node(), QuietMetadataRequest(list(topics)))
+        there: set[str] = set()
+        for code, topic, _internal, partitions in answer.topics:
+            if (kind := for_code(code)) is TopicAuthorizationFailedError:
+                raise kind(topic)
+            if kind is NoError and partitions:
+                there.add(topic)
+        return [topic for topic in topics if topic not in there]
 
     async def watch(self, topics: Sequence[str]) -> None:
         """Learn the partitions of *topics*, and keep knowing them."""

@@ -12,7 +12,7 @@ from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 from mode import ServiceT
 
-from app.backoff import Backoff
+from app.backoff import endless_pauses
 from app.errors import ProducerLost
 from app.kafka.chunk import Chunk
 from app.kafka.client import may_pass
@@ -53,7 +53,7 @@ class Consumer(driver.Consumer):
         self._openings: dict[TP, asyncio.Task[None]] = {}
         self._epoch = 0
         self._in_the_works = 0
-        self._progress = asyncio.Event()
+        self._room_made = asyncio.Event()
 
     def _reset_state(self) -> None:
         super()._reset_state()
@@ -142,13 +142,13 @@ class Consumer(driver.Consumer):
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 while not condition():
-                    self._progress.clear()
-                    await self._progress.wait()
+                    self._room_made.clear()
+                    await self._room_made.wait()
         return condition()
 
     def _done_with(self, records: int) -> None:
         self._in_the_works -= records
-        self._progress.set()
+        self._room_made.set()
 
     async def _account_for_gap(self, tp: TP, chunk: Chunk) -> None:
         """Go on with what the broker still has, and say so; any other gap is left to be found as one."""
@@ -173,6 +173,7 @@ class Consumer(driver.Consumer):
         self.watermarks[tp].fetched(chunk)
         self.app.in_flight.add(len(chunk), chunk.nbytes)
         self._in_the_works += len(chunk)
+        self.app.progress.moved()
         return True
 
     def _to_message(self, tp: TP, record: Any) -> ConsumerMessage:
@@ -214,7 +215,8 @@ class Consumer(driver.Consumer):
         """Note that everything below *offset* is committed."""
         self._committed_offset[tp] = offset
         self.app.in_flight.remove(*self.watermarks[tp].committed(offset))
-        self._progress.set()
+        self._room_made.set()
+        self.app.progress.moved()
 
     def _filter_tps_with_pending_acks(self, topics: Any = None) -> Iterator[TP]:
         return iter(list(self.watermarks))
@@ -271,8 +273,9 @@ class Consumer(driver.Consumer):
         The order matters: the producer first, which ends what another one has left unfinished; then the committed
         offset, which nobody but us can change from then on; then the seek.
         """
-        backoff = Backoff(0.05, 5.0)
+        pauses = endless_pauses(0.05, 5.0)
         while True:
+            self.app.progress.moved()
             self._drop(tp)
             self._epoch += 1
             epoch = self._epoch
@@ -288,7 +291,7 @@ class Consumer(driver.Consumer):
                 )
             else:
                 break
-            await backoff.wait()
+            await asyncio.sleep(next(pauses))
         # The books first: chunks may come as soon as the thread has the epoch.
         self._committed_offset[tp] = position
         self.watermarks[tp] = Watermark(position, epoch)
@@ -298,6 +301,11 @@ class Consumer(driver.Consumer):
     def opening(self) -> list[TP]:
         """The partitions that are ours and not open yet."""
         return sorted(self._openings)
+
+    @property
+    def heard_at(self) -> float:
+        """When the last heartbeat left that the group has answered, by `awake`; joining the group counts as one."""
+        return self._thread.heard_at
 
     def rejoin(self) -> None:
         """Ask the group to share out the partitions again; what we still have is finished before."""
@@ -347,12 +355,14 @@ class Consumer(driver.Consumer):
     def resume_flow(self) -> None:
         """Begin fetching; a rebalance ends with this, also one that left us no partition."""
         self.joined = True
+        self.app.progress.moved()
         super().resume_flow()
         self.app.listener.rebalanced()
 
     def stop_flow(self) -> None:
         """Fetch nothing more; a rebalance begins with this."""
         self.joined = False
+        self.app.progress.moved()
         super().stop_flow()
 
     def verify_event_path(self, now: float, tp: TP) -> None:

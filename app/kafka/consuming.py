@@ -11,14 +11,17 @@ from app.kafka.chunk import Chunk
 from app.kafka.client import METADATA_MAX_AGE_MS
 from app.kafka.in_flight import InFlight
 from app.kafka.transport import SCHEME, ChunkApp, ChunkScheduler, ChunkSchema, PartitionListener
+from app.progress import Progress
 from config.settings import BatchSettings, KafkaSettings
 
 # A chunk costs Faust the same whatever it holds; beyond this many records it only delays the first of them.
 CHUNK_RECORDS = 512
 
 
-def make_app(kafka: KafkaSettings, batch: BatchSettings, listener: PartitionListener) -> ChunkApp:
-    """Return a Faust app for the input topic, not started yet.
+def make_app(
+    kafka: KafkaSettings, batch: BatchSettings, listener: PartitionListener, progress: Progress | None = None
+) -> ChunkApp:
+    """Return a Faust app for the input topic, not started yet; *progress* is told when its consumer moves.
 
     Raises:
         StartFailed: Faust's compiled parts are missing; the pure Python ones acknowledge what they skip.
@@ -49,6 +52,7 @@ def make_app(kafka: KafkaSettings, batch: BatchSettings, listener: PartitionList
         store="memory://",
     )
     app.listener = listener
+    app.progress = progress or Progress()
     app.in_flight = InFlight(batch.in_flight_max_records, batch.in_flight_max_bytes)
     app.commits_with_outputs = kafka.exactly_once
     app.starts_at_end = kafka.auto_offset_reset == "latest"

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from typing import Any, TypeVar
 
@@ -23,6 +23,7 @@ from app.kafka.client import NotSent
 from app.kafka.fetched import take
 from app.kafka.in_flight import Room
 from app.kafka.protocol import SettledOffsetsRequest, settled_offset
+from app.standstill import awake
 
 # Longest a fetch waits at the broker. While it does, a partition that was drained meanwhile is not asked for, so this
 # is also the longest that one idle partition can hold up another; Faust's own 1.5 s would be felt.
@@ -46,6 +47,7 @@ class ChunkThread(AIOKafkaConsumerThread):
         self._epochs: dict[TopicPartition, int] = {}
         # Where a record waits that is larger than the room there was.
         self._too_large: TopicPartition | None = None
+        self.heard_at = awake()
 
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
@@ -53,6 +55,23 @@ class ChunkThread(AIOKafkaConsumerThread):
         if self.consumer.app.commits_with_outputs:
             consumer._isolation_level = "read_committed"
         return consumer
+
+    async def on_start(self) -> None:
+        """Start the consumer, and note when the group answers heartbeats."""
+        await super().on_start()
+        coordinator = self._ensure_consumer()._coordinator
+        coordinator._do_heartbeat = self._noting(coordinator._do_heartbeat)
+        coordinator._on_join_complete = self._noting(coordinator._on_join_complete)
+
+    def _noting(self, ask: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+        async def noted(*args: Any, **kwargs: Any) -> Any:
+            asked_at = awake()
+            answer = await ask(*args, **kwargs)
+            if answer is not False:
+                self.heard_at = asked_at
+            return answer
+
+        return noted
 
     async def stop(self) -> None:
         """End the thread; mode would hold up everybody's event loop until it has ended."""

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from aiokafka import TopicPartition
 from aiokafka.errors import (
@@ -14,7 +14,7 @@ from aiokafka.errors import (
     UnknownProducerId,
 )
 
-from app.backoff import Backoff
+from app.backoff import endless_pauses
 from app.kafka.batch import fill
 from app.kafka.client import Client
 from app.kafka.identity import Identity, NoIdentity, fresh_identity
@@ -34,10 +34,11 @@ class IdempotentProducer(Producer):
 
     Args:
         client: the way to the brokers.
+        on_attempt: see `Producer`.
     """
 
-    def __init__(self, client: Client) -> None:
-        super().__init__()
+    def __init__(self, client: Client, on_attempt: Callable[[], None] = lambda: None) -> None:
+        super().__init__(on_attempt)
         self._client = client
         self._sender = Sender(client)
         self._identity: Identity | None = None
@@ -65,7 +66,7 @@ class IdempotentProducer(Producer):
                 raise
 
     async def _until_confirmed(self, tp: TopicPartition, records: Sequence[Outgoing], timestamp_ms: int) -> int:
-        backoff = Backoff(0.1, LONGEST_BACKOFF_SECONDS)
+        pauses = endless_pauses(0.1, LONGEST_BACKOFF_SECONDS)
         identity = await self._named()
         batch = fill(records, identity, tp, timestamp_ms)
         while True:
@@ -87,7 +88,7 @@ class IdempotentProducer(Producer):
                 self._blame(tp, error)
                 if error.invalid_metadata:
                     await self._client.refresh()
-            await backoff.wait()
+            await asyncio.sleep(next(pauses))
 
     async def _named(self) -> Identity:
         async with self._naming:

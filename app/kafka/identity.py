@@ -1,12 +1,13 @@
 """What a broker knows a producer by: its id, its epoch, and how many records it has written to each partition."""
 
+import asyncio
 from collections import defaultdict
 
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError, for_code
 from aiokafka.protocol.transaction import InitProducerIdRequest
 
-from app.backoff import Backoff
+from app.backoff import endless_pauses
 from app.kafka.client import Client
 
 # Sequence numbers start again from 0 after the largest int32, as in Java's client.
@@ -52,7 +53,7 @@ async def fresh_identity(client: Client) -> Identity:
     Raises:
         NoIdentity: the broker refuses; the reason is the cause.
     """
-    backoff = Backoff(0.1, 5.0)
+    pauses = endless_pauses(0.1, 5.0)
     refusals = 0
     while True:
         try:
@@ -64,4 +65,4 @@ async def fresh_identity(client: Client) -> Identity:
             refusals += not getattr(error, "retriable", False)
             if refusals == _ATTEMPTS:
                 raise NoIdentity(str(error)) from error
-        await backoff.wait()
+        await asyncio.sleep(next(pauses))

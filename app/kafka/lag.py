@@ -3,10 +3,11 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from aiokafka.errors import BrokerResponseError
 from faust.types import TP
 
 from app.kafka.consumer import Consumer
@@ -49,15 +50,22 @@ class LagWatch:
 
     Args:
         consumer: whose partitions to watch.
+        ends: tells where partitions end, without its help.
         topic: what it consumes.
         observer: who shows the lag.
         clock: seconds since the epoch.
     """
 
     def __init__(
-        self, consumer: Consumer, topic: str, observer: LagObserver, clock: Callable[[], float] = time.time
+        self,
+        consumer: Consumer,
+        ends: Callable[[Iterable[TP]], Awaitable[Mapping[TP, int]]],
+        topic: str,
+        observer: LagObserver,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._consumer = consumer
+        self._ends = ends
         self._topic = topic
         self._observer = observer
         self._clock = clock
@@ -83,10 +91,12 @@ class LagWatch:
             # Without a partition of our own we ask for another's, to see whether the broker answers.
             asked = ours or {TP(self._topic, 0)}
             async with asyncio.timeout(ANSWER_SECONDS):
-                ends = await self._consumer.highwaters(*asked)
+                ends = await self._ends(asked)
         except Exception as error:
             # Whatever the reason, the figures of the last answer stay and their age tells; `/readyz` names it.
             logger.debug("the broker does not tell its end offsets", extra={"error": repr(error)})
+            if isinstance(error, BrokerResponseError):
+                self.answered_at = asyncio.get_running_loop().time()
             self._age()
             return
         self.answered_at = asyncio.get_running_loop().time()

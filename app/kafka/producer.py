@@ -2,22 +2,15 @@
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
 from aiokafka import TopicPartition
-from aiokafka.errors import (
-    GroupAuthorizationFailedError,
-    InvalidTransactionTimeout,
-    KafkaError,
-    MessageSizeTooLargeError,
-    RecordListTooLargeError,
-    TopicAuthorizationFailedError,
-    TransactionalIdAuthorizationFailed,
-)
+from aiokafka.errors import InvalidTransactionTimeout, KafkaError, MessageSizeTooLargeError, RecordListTooLargeError
 
 from app.errors import PublishFailed
+from app.kafka.denied import hint
 from app.kafka.protocol import InvalidRecordError
 from app.records import Outgoing
 
@@ -48,15 +41,6 @@ _REFUSALS: Mapping[type[KafkaError], Refusal] = {
 }
 
 
-_HINTS: Mapping[type[KafkaError], str] = {
-    TopicAuthorizationFailedError: "; grant this user Write and Describe on the topic",
-    TransactionalIdAuthorizationFailed: "; grant this user Write and Describe on transactional ids that begin with "
-    "CONSUMER_GROUP and a slash",
-    GroupAuthorizationFailedError: "; grant this user Read on the consumer group",
-    InvalidTransactionTimeout: "; raise transaction.max.timeout.ms of the brokers to 10000 or more",
-}
-
-
 @dataclass(slots=True, eq=False)
 class _Wait:
     """Since when a batch waits for its confirmation, and why it has none yet."""
@@ -69,13 +53,17 @@ class _Wait:
 class Producer(ABC):
     """Publishes records in order. One may serve a single input partition or many: see the subclasses.
 
+    Args:
+        on_attempt: called whenever a broker took something or was asked in vain: this producer is alive.
+
     Attributes:
         hold_seconds: how long what is published may wait for its `commit`.
     """
 
     hold_seconds = 0.0
 
-    def __init__(self) -> None:
+    def __init__(self, on_attempt: Callable[[], None]) -> None:
+        self._on_attempt = on_attempt
         self._waits: list[_Wait] = []
 
     @abstractmethod
@@ -148,9 +136,11 @@ class Producer(ABC):
             return await self._deliver(tp, records, timestamp_ms)
         finally:
             self._waits.remove(wait)
+            self._on_attempt()
 
     def waits_because(self, tp: TopicPartition, error: Exception) -> None:
         """Remember why batches to *tp* are not confirmed yet."""
+        self._on_attempt()
         for wait in self._waits:
             if wait.tp == tp:
                 wait.reason = f": {error}"
@@ -173,5 +163,7 @@ def refusal(error: KafkaError) -> Refusal | None:
 
 def failed(where: str, error: KafkaError) -> PublishFailed:
     """What to raise when the broker will not take anything from us, whatever it holds and however often we try."""
-    hint = _HINTS.get(type(error), "")
-    return PublishFailed(f"{where}: the broker refuses: {error!r}{hint}")
+    advice = hint(error)
+    if isinstance(error, InvalidTransactionTimeout):
+        advice = "raise transaction.max.timeout.ms of the brokers to 10000 or more"
+    return PublishFailed(f"{where}: the broker refuses: {error!r}{'; ' + advice if advice else ''}")

@@ -11,6 +11,7 @@ from app.kafka.idempotent import IdempotentProducer
 from app.kafka.identity import NoIdentity, fresh_identity
 from app.kafka.producer import Producer
 from app.kafka.transactional import TransactionalProducer
+from app.progress import Progress
 from config.settings import KafkaSettings
 
 ProducerFactory = Callable[[TopicPartition], Producer]
@@ -19,16 +20,17 @@ ProducerFactory = Callable[[TopicPartition], Producer]
 _TRANSACTION_APIS = (22, 24, 25, 26, 28)
 
 
-def producer_factory(client: Client, kafka: KafkaSettings) -> ProducerFactory:
+def producer_factory(client: Client, kafka: KafkaSettings, progress: Progress) -> ProducerFactory:
     """Return what makes the producer of an input partition: one for each with transactions, else one for all."""
     if not kafka.exactly_once:
-        shared = IdempotentProducer(client)
+        shared = IdempotentProducer(client, progress.moved)
         return lambda _source: shared
     return lambda source: TransactionalProducer(
         client,
         group=kafka.consumer_group,
         source=source,
         hold_seconds=kafka.transaction_max_ms / 1000,
+        on_attempt=progress.moved,
     )
 
 

@@ -1,10 +1,12 @@
-"""What Kafka's protocol has and aiokafka lacks: a few errors, and asking for committed offsets that are settled."""
+"""What Kafka's protocol has and aiokafka lacks: a few errors, settled offsets, and metadata that create no topics."""
 
 from typing import Any
 
+from aiokafka import client as aiokafka_client
 from aiokafka.errors import BrokerResponseError, kafka_errors
 from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.commit import OffsetFetchRequest_v3
+from aiokafka.protocol.metadata import MetadataRequest
 from aiokafka.protocol.types import (
     Boolean,
     CompactArray,
@@ -74,6 +76,20 @@ for _error in (
 ):
     # A later aiokafka may know them itself.
     kafka_errors.setdefault(_error.errno, _error)
+
+
+class QuietMetadataRequest(MetadataRequest):  # type: ignore[misc]
+    """Asks about topics without creating those that are missing, which brokers otherwise do by default."""
+
+    API_KEY = 3
+    _CLASSES = MetadataRequest._CLASSES
+
+    def __init__(self, topics: list[str] | None = None) -> None:
+        super().__init__(topics, allow_auto_topic_creation=False)
+
+
+# Its metadata are refreshed all the time, also those of a topic that was deleted on purpose.
+aiokafka_client.MetadataRequest = QuietMetadataRequest
 
 
 class OffsetFetchResponse_v7(Response):  # type: ignore[misc]  # noqa: N801 - aiokafka's way to name versions

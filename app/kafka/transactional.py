@@ -27,7 +27,7 @@ from aiokafka.protocol.transaction import (
     TxnOffsetCommitRequest,
 )
 
-from app.backoff import Backoff
+from app.backoff import endless_pauses
 from app.errors import ProducerFenced, ProducerLost
 from app.kafka.batch import fill
 from app.kafka.client import AnswerLost, Client, NotSent
@@ -69,10 +69,19 @@ class TransactionalProducer(Producer):
         group: the consumer group that the offsets belong to.
         source: the input partition.
         hold_seconds: how long a transaction may go on while more is ready to be published.
+        on_attempt: see `Producer`.
     """
 
-    def __init__(self, client: Client, *, group: str, source: TopicPartition, hold_seconds: float) -> None:
-        super().__init__()
+    def __init__(
+        self,
+        client: Client,
+        *,
+        group: str,
+        source: TopicPartition,
+        hold_seconds: float,
+        on_attempt: Callable[[], None] = lambda: None,
+    ) -> None:
+        super().__init__(on_attempt)
         self.hold_seconds = hold_seconds
         # A topic's name has no slash, so no two groups and topics make the same id.
         self.transactional_id = f"{group}/{source.topic}/{source.partition}"
@@ -183,7 +192,7 @@ class TransactionalProducer(Producer):
                 self._partitions.add(tp)
 
     async def _until_taken(self, tp: TopicPartition, data: bytes) -> None:
-        backoff = Backoff(0.02, 0.5)
+        pauses = endless_pauses(0.02, 0.5)
         while True:
             try:
                 return await self._sender.send(tp, data)
@@ -195,11 +204,11 @@ class TransactionalProducer(Producer):
                 self.waits_because(tp, error)
                 if error.invalid_metadata:
                     await self._client.refresh()
-            await backoff.wait()
+            await asyncio.sleep(next(pauses))
 
     async def _ask(self, coordinator: Coordinator, request: Any, codes: Callable[[Any], Iterable[int]]) -> Any:
         """Return the coordinator's answer; asks again only when nothing was changed by asking."""
-        backoff = Backoff(0.002, 0.2)
+        pauses = endless_pauses(0.002, 0.2)
         while True:
             try:
                 answer = await self._client.request(await coordinator.node(), request, way=self._way)
@@ -212,7 +221,7 @@ class TransactionalProducer(Producer):
                     coordinator.forget()
             except NotSent:
                 coordinator.forget()
-            await backoff.wait()
+            await asyncio.sleep(next(pauses))
 
     def _offset_commit(self, identity: Identity, offset: int) -> TxnOffsetCommitRequest:
         return TxnOffsetCommitRequest(

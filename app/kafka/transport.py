@@ -16,6 +16,7 @@ from faust.types import TP
 from app.kafka.consumer import Consumer
 from app.kafka.fetching import FAUST_LOGGER
 from app.kafka.in_flight import InFlight
+from app.progress import Progress
 
 SCHEME = "chunks"
 
@@ -45,6 +46,7 @@ class ChunkApp(faust.App):
 
     logger = FAUST_LOGGER
     listener: PartitionListener
+    progress: Progress
     in_flight: InFlight
     chunk_records: int
     commits_with_outputs: bool

@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 from faust.types import TP
 
-from app.assembly import load_predictor, make_pipeline
+from app.assembly import load_predictor, make_pipeline, make_scorer
 from app.kafka.producer import Refusal
 from app.metrics import Metrics
+from app.progress import Progress
 from app.records import Outgoing
 from config.settings import Settings, load_settings
 from models.errors import ModelNotUsable
@@ -67,19 +68,18 @@ class Paper:
 async def rank(executor: ThreadPoolExecutor, predictor: Predictor, *values: bytes, **variables: str) -> Any:
     """What becomes of records with these values under these settings: publisher, metrics, failures."""
     paper, metrics, failures = Paper(), Metrics(), []
-    monkeypatch = pytest.MonkeyPatch()
-    monkeypatch.setattr("app.assembly.producer_factory", lambda client, _: lambda _: client)
+    given = settings(**variables)
     pipeline = make_pipeline(
-        settings(**variables),
+        given,
         predictor,
-        client=paper,
-        executor=executor,
+        scorer=make_scorer(given, predictor, executor=executor, metrics=metrics, progress=Progress()),
+        producer_for=lambda _: paper,
+        partition_count=paper.partition_count,
         metrics=metrics,
         on_lost=lambda _: None,
         on_fenced=lambda _: None,
         on_failure=failures.append,
     )
-    monkeypatch.undo()
     await pipeline.open_partition(TP(TOPIC, 0), 0)
     done = asyncio.Event()
     fetched = chunk(*(record(place, value, key=b"abc") for place, value in enumerate(values)))
@@ -125,13 +125,36 @@ async def test_records_go_by_key_where_the_topics_differ_and_batches_are_as_larg
         assert found["streamrank_stage_seconds_count", stage] >= 1
 
 
+async def test_scores_that_are_not_finite_are_published_where_the_settings_say_so(executor: ThreadPoolExecutor):
+    values = [row(f"r{place}", place, 0, 0, 0) for place in range(3)]
+    published, _ = await rank(executor, NumpyModel(nan=1), *values, MODEL_NON_FINITE="publish")
+    entries = {json.loads(each.value)["id"]: json.loads(each.value)["predictions"] for _, _, each in published}
+    assert [entry["score"] for entry in entries["r1"]] == [None] * 3
+    assert all(entry["score"] is not None for entry in entries["r0"] + entries["r2"])
+    published, found = await rank(executor, NumpyModel(nan=1), *values)
+    assert found["streamrank_dead_letters_total", "non_finite_score", "predict"] == 1
+
+
+async def test_the_largest_batch_and_how_often_memory_ran_out_are_told(executor: ThreadPoolExecutor):
+    values = [row(f"r{place}", place, 0, 0, 0) for place in range(8)]
+    _, found = await rank(executor, NumpyModel(), *values, BATCH_MAX_SIZE="16")
+    assert (found["streamrank_batch_limit_rows",], found["streamrank_out_of_memory_total",]) == (16, 0)
+    short = NumpyModel()
+    short.out_of_memory_above = 2
+    published, found = await rank(executor, short, *values)
+    assert [json.loads(each.value)["id"] for _, _, each in published] == [f"r{place}" for place in range(8)]
+    assert (found["streamrank_batch_limit_rows",], found["streamrank_out_of_memory_total",]) == (2, 2)
+
+
 async def test_revoked_partitions_may_take_half_the_session_timeout(executor: ThreadPoolExecutor):
+    given, paper, metrics = settings(KAFKA_SESSION_TIMEOUT_MS="6000"), Paper(), Metrics()
     pipeline = make_pipeline(
-        settings(KAFKA_SESSION_TIMEOUT_MS="6000"),
+        given,
         NumpyModel(),
-        client=Paper(),
-        executor=executor,
-        metrics=Metrics(),
+        scorer=make_scorer(given, NumpyModel(), executor=executor, metrics=metrics, progress=Progress()),
+        producer_for=lambda _: paper,
+        partition_count=paper.partition_count,
+        metrics=metrics,
         on_lost=lambda _: None,
         on_fenced=lambda _: None,
         on_failure=lambda _: None,

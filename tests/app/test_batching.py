@@ -1,14 +1,13 @@
-"""The batcher, alone: no Kafka, no model."""
+"""The batcher, alone: no Kafka, no model; whatever may coincide is in test_batching_interleavings.py."""
 
 import asyncio
-import random
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from app.batching import Batcher, Dispatch, Slice
+from app.batching import Batcher, Slice
+from app.limit import BatchLimit
 
 
 class Runner:
@@ -34,8 +33,8 @@ class Runner:
         return [[row.upper() for row in part.block[part.start : part.stop]] for part in slices]
 
 
-def make(runner: Runner, **options: object) -> Batcher[list[str], list[str]]:
-    defaults = {"max_size": 4, "max_in_flight": 1, "max_rows": 100, "max_bytes": 1000}
+def make(runner: Any, *, max_size: int = 4, **options: object) -> Batcher[list[str], list[str]]:
+    defaults = {"limit": BatchLimit(max_size), "max_in_flight": 1, "max_rows": 100, "max_bytes": 1000}
     return Batcher(runner, **{**defaults, **options})  # type: ignore[arg-type]
 
 
@@ -147,9 +146,8 @@ async def test_a_runner_that_answers_for_too_few_slices_is_an_error():
     async def short(_: Sequence[Slice[list[str]]]) -> list[list[str]]:
         return []
 
-    batcher: Batcher[list[str], list[str]] = Batcher(short, max_size=4, max_in_flight=1, max_rows=9, max_bytes=9)
     with pytest.raises(ValueError, match="shorter"):
-        await submit(batcher, "a")
+        await submit(make(short), "a")
 
 
 @pytest.mark.parametrize(("max_rows", "max_bytes"), [(4, 1000), (1000, 4)])
@@ -200,57 +198,91 @@ async def test_a_submitter_cancelled_outside_does_not_keep_the_door_shut():
     assert batcher.rows == 0
 
 
-@settings(max_examples=100, deadline=None)
-@given(seed=st.integers(0, 2**32), max_size=st.integers(1, 7), in_flight=st.integers(1, 3), delay=st.booleans())
-def test_every_row_is_answered_once_within_the_bounds(seed: int, max_size: int, in_flight: int, delay: bool):
-    dice = random.Random(seed)
-    max_rows, dispatches = 12, []
+async def test_one_who_waits_outside_is_not_overtaken_by_one_who_comes_in_the_moment_that_room_is_made():
+    runner = Runner()
+    batcher = make(runner, max_rows=4)
+    runner.free.clear()
+    first = asyncio.create_task(submit(batcher, "abcd"))
+    await settled()
+    second = asyncio.create_task(submit(batcher, "e"))
+    await asyncio.sleep(0)
+    first.cancel()
+    third = asyncio.create_task(submit(batcher, "f"))
+    await settled()
+    runner.free.set()
+    assert await asyncio.gather(second, third) == ["E", "F"]
+    assert runner.batches[1:] == [["e", "f"]]
 
-    async def run(slices: Sequence[Slice[list[int]]]) -> list[list[int]]:
-        for _ in range(dice.randrange(4)):
-            await asyncio.sleep(0)
-        if dice.random() < 0.1:
-            raise ValueError
-        return [[-row for row in part.block[part.start : part.stop]] for part in slices]
 
-    def on_dispatch(dispatch: Dispatch) -> None:
-        assert batcher.in_flight <= in_flight
-        assert batcher.rows <= max_rows
-        dispatches.append(dispatch.rows)
+async def test_when_a_large_one_outside_gives_up_those_behind_it_enter_at_once():
+    runner = Runner()
+    batcher = make(runner, max_rows=4, max_in_flight=2)
+    runner.free.clear()
+    first, large, small = (asyncio.create_task(submit(batcher, block)) for block in ("abc", "defg", "h"))
+    await settled()
+    large.cancel()
+    await settled()
+    assert runner.batches == [["a", "b", "c"], ["h"]]
+    runner.free.set()
+    assert await asyncio.gather(first, small) == ["ABC", "H"]
 
-    async def one(block: list[int]) -> None:
-        for _ in range(dice.randrange(5)):
-            await asyncio.sleep(0)
+
+class Endless:
+    """A runner that never ends by itself; remembers the batches that were cancelled."""
+
+    def __init__(self) -> None:
+        self.cancelled: list[str] = []
+
+    async def __call__(self, slices: Sequence[Slice[list[str]]]) -> list[list[str]]:
         try:
-            parts = await batcher.submit(block, rows=len(block), nbytes=1, key=dice.randrange(2))
-        except ValueError:
-            return
-        assert [row for part in parts for row in part.result] == [-row for row in block]
-        answered.append(len(block))
+            await asyncio.Event().wait()
+        finally:
+            self.cancelled.append("".join(row for part in slices for row in part.block[part.start : part.stop]))
+        return []
 
-    async def scenario() -> None:
-        nonlocal batcher
-        batcher = Batcher(
-            run,
-            max_size=max_size,
-            max_in_flight=in_flight,
-            max_delay_seconds=0.001 if delay else 0,
-            max_rows=max_rows,
-            max_bytes=10**9,
-            on_dispatch=on_dispatch,
-        )
-        blocks = [[*range(1, 1 + dice.randint(1, max_rows))] for _ in range(dice.randint(1, 12))]
-        tasks = [asyncio.create_task(one(block)) for block in blocks]
-        for task in tasks:
-            if dice.random() < 0.1:
-                await asyncio.sleep(0)
-                task.cancel()
-        results = await asyncio.gather(*tasks, return_exceptions=True)
-        assert all(result is None or isinstance(result, asyncio.CancelledError) for result in results), results
-        assert (batcher.rows, batcher.bytes) == (0, 0)
 
-    batcher: Batcher[list[int], list[int]]
-    answered: list[int] = []
-    asyncio.run(scenario())
-    assert max(dispatches, default=0) <= max_size
-    assert sum(dispatches) >= sum(answered)
+async def test_a_batch_runs_as_long_as_anybody_wants_it_and_is_cancelled_when_nobody_does():
+    runner = Endless()
+    batcher = make(runner)
+    one, other = asyncio.create_task(submit(batcher, "ab")), asyncio.create_task(submit(batcher, "cd"))
+    await settled()
+    one.cancel()
+    await settled()
+    assert (runner.cancelled, batcher.in_flight) == ([], 1)
+    other.cancel()
+    await settled()
+    assert (runner.cancelled, batcher.in_flight, batcher.rows) == (["abcd"], 0, 0)
+
+
+async def test_when_one_batch_of_a_block_fails_the_others_run_on_for_nobody_and_are_cancelled():
+    cancelled = Endless()
+
+    async def run(slices: Sequence[Slice[list[str]]]) -> list[list[str]]:
+        if slices[0].start == 0:
+            raise ValueError("the first batch fails")
+        return await cancelled(slices)
+
+    with pytest.raises(ValueError, match="the first batch fails"):
+        await submit(make(run, max_in_flight=2), "abcdefgh")
+    await settled()
+    assert cancelled.cancelled == ["efgh"]
+
+
+async def test_a_limit_that_was_lowered_holds_from_the_next_batch_on():
+    runner = Runner()
+    limit = BatchLimit(4)
+    batcher = make(runner, limit=limit)
+    runner.free.clear()
+    task = asyncio.create_task(submit(batcher, "abcdefgh"))
+    await settled()
+    limit.lower(4)
+    runner.free.set()
+    assert await task == "ABCDEFGH"
+    assert [len(batch) for batch in runner.batches] == [4, 2, 2]
+
+
+async def test_a_batch_that_fills_a_lowered_limit_does_not_wait_for_the_delay():
+    runner = Runner()
+    limit = BatchLimit(4)
+    limit.lower(4)
+    assert await submit(make(runner, limit=limit, max_delay_seconds=3600), "ab") == "AB"

@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 import pytest
 from aiohttp import ClientSession
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaConnectionError
+from aiokafka.errors import KafkaConnectionError, TopicAuthorizationFailedError
 from mode.threads import WorkerThread
 
 from app.broker import EmbeddedBroker
@@ -66,6 +66,7 @@ class Run:
 
     def __init__(self, worker: Worker, port: int) -> None:
         self.worker = worker
+        self.health = worker._health
         self.port = port
         self.task = asyncio.create_task(worker.serve())
 
@@ -76,7 +77,7 @@ class Run:
                 await asyncio.sleep(0.01)
 
     async def ready(self) -> None:
-        await self.until(lambda: self.worker.unready() is None)
+        await self.until(lambda: self.health.unready() is None)
 
     async def ended(self) -> int:
         return await asyncio.wait_for(asyncio.shield(self.task), 30)
@@ -93,10 +94,9 @@ async def running(
     def load_predictor(_: object) -> NumpyModel:
         return model
 
-    monkeypatch.setattr("app.worker.load_predictor", load_predictor)
     port = free_ports(1)[0]
     settings = settings_for(topics, HTTP_HOST="127.0.0.1", HTTP_PORT=str(port), **variables)
-    run = Run(Worker(settings), port)
+    run = Run(Worker(settings, load_predictor), port)
     try:
         yield run
     finally:
@@ -149,7 +149,7 @@ async def test_exactly_once_rankings_dead_letters_and_offsets_are_committed_toge
         await run.until(lambda: samples(run.worker._metrics)["streamrank_records_total", "published"] == 3)
         # Nothing but markers and aborted records comes after the last record.
         await write(False, 8, 8, 8, 8)
-        await run.until(lambda: [lag.records for lag in run.worker._lag.partitions.values()] == [0, 0, 0, 0])
+        await run.until(lambda: [lag.records for lag in run.health.serving.lag.partitions.values()] == [0, 0, 0, 0])
         committed = await asyncio.to_thread(topics.client.committed_offsets, topics.input, topics.group)
         assert committed == await asyncio.to_thread(topics.client.end_offsets, topics.input)
         await write(True, 4)
@@ -171,7 +171,7 @@ async def test_exactly_once_on_a_broker_without_transactions_ends_at_the_start(
     with fresh_topics(tansu) as topics:
         async with running(topics, NumpyModel(), monkeypatch, PROCESSING_GUARANTEE="exactly_once") as run:
             assert await run.ended() == 1
-            assert "this broker has no transactions" in run.worker.unhealthy()
+            assert "this broker has no transactions" in run.health.unhealthy()
 
 
 async def test_the_http_port_tells_the_steps_of_the_start_and_the_status(
@@ -179,16 +179,16 @@ async def test_the_http_port_tells_the_steps_of_the_start_and_the_status(
 ):
     go_on = threading.Event()
     async with running(topics, NumpyModel(labels=("a", "b", "c")), monkeypatch) as run:
-        assert run.worker.unready() == "starting"
-        assert run.worker.status()["model"] is None
+        assert run.health.unready() == "starting"
+        assert run.health.status()["model"] is None
 
         def load_slowly(_: object) -> NumpyModel:
             assert go_on.wait(30)
             return NumpyModel(labels=("a", "b", "c"))
 
-        monkeypatch.setattr("app.worker.load_predictor", load_slowly)
-        await run.until(lambda: "loading the model" in run.worker.unready())
-        await run.until(lambda: "broker" not in run.worker.unready())
+        monkeypatch.setattr(run.worker, "_load", load_slowly)
+        await run.until(lambda: "loading the model" in run.health.unready())
+        await run.until(lambda: "broker" not in run.health.unready())
         go_on.set()
         await run.ready()
         async with ClientSession(f"http://127.0.0.1:{run.port}") as session:
@@ -215,14 +215,14 @@ async def test_the_status_tells_how_many_classes_a_model_without_labels_has(
 ):
     async with running(topics, NumpyModel(classes=7), monkeypatch) as run:
         await run.ready()
-        assert run.worker.status()["model"]["classes"] == 7
+        assert run.health.status()["model"]["classes"] == 7
         assert await run.stop() == 0
 
 
 async def test_missing_topics_are_what_it_is_not_ready_for(topics: Topics, monkeypatch: pytest.MonkeyPatch):
     async with running(topics, NumpyModel(), monkeypatch, OUTPUT_TOPIC=f"{topics.output}-no") as run:
-        await run.until(lambda: f"waiting for topics that do not exist: {topics.output}-no" in run.worker.unready())
-        assert run.worker.unhealthy() is None
+        await run.until(lambda: f"waiting for topics that do not exist: {topics.output}-no" in run.health.unready())
+        assert run.health.unhealthy() is None
         assert await run.stop() == 0
 
 
@@ -231,9 +231,9 @@ async def test_a_broker_that_does_not_answer_is_what_it_is_not_ready_for(
 ):
     nobody = f"127.0.0.1:{free_ports(1)[0]}"
     async with running(topics, NumpyModel(), monkeypatch, KAFKA_BOOTSTRAP_SERVERS=nobody) as run:
-        await run.until(lambda: run.worker.status()["model"] is not None)
-        assert "waiting for a broker to answer" in run.worker.unready()
-        assert run.worker.unhealthy() is None
+        await run.until(lambda: run.health.status()["model"] is not None)
+        assert "waiting for a broker to answer" in run.health.unready()
+        assert run.health.unhealthy() is None
         assert await run.stop() == 0
 
 
@@ -253,12 +253,12 @@ async def test_a_broker_that_goes_away_while_topics_are_waited_for_is_waited_for
     with EmbeddedBroker() as first:
         topics = Topics("in", "out", "in.dead-letters", "group", TopicClient(first))
         async with running(topics, NumpyModel(), monkeypatch) as run:
-            await run.until(lambda: "do not exist: in, out, in.dead-letters" in run.worker.unready())
+            await run.until(lambda: "do not exist: in, out, in.dead-letters" in run.health.unready())
             first.stop()
             await run.until(lambda: "no broker answers; trying again" in caplog.text)
             with EmbeddedBroker(port=first.port):
                 await asyncio.to_thread(topics.client.create, topics.input)
-                await run.until(lambda: "do not exist: out, in.dead-letters" in run.worker.unready())
+                await run.until(lambda: "do not exist: out, in.dead-letters" in run.health.unready())
                 assert await run.stop() == 0
         topics.client.close()
 
@@ -269,7 +269,7 @@ async def test_a_failed_load_leaves_nothing_running(topics: Topics, monkeypatch:
 
     before = asyncio.all_tasks()
     async with running(topics, NumpyModel(), monkeypatch, OUTPUT_TOPIC=f"{topics.output}-no") as run:
-        monkeypatch.setattr("app.worker.load_predictor", load_predictor)
+        monkeypatch.setattr(run.worker, "_load", load_predictor)
         assert await run.ended() == 1
         assert asyncio.all_tasks() - before - {run.task} == set()
 
@@ -282,16 +282,16 @@ async def test_a_model_that_cannot_be_loaded_ends_the_worker_with_1(topics: Topi
         raise ModelNotUsable("no such folder")
 
     async with running(topics, NumpyModel(), monkeypatch) as run:
-        monkeypatch.setattr("app.worker.load_predictor", load_predictor)
-        find_topics = run.worker._find_topics
+        monkeypatch.setattr(run.worker, "_load", load_predictor)
+        connect = run.worker._connect
 
         async def find_and_tell() -> None:
-            await find_topics()
+            await connect()
             topics_found.set()
 
-        monkeypatch.setattr(run.worker, "_find_topics", find_and_tell)
+        monkeypatch.setattr(run.worker, "_connect", find_and_tell)
         assert await run.ended() == 1
-        assert run.worker.unhealthy() == "failed: no such folder"
+        assert run.health.unhealthy() == "failed: no such folder"
         assert samples(run.worker._metrics)["streamrank_model_loads_total", "failed"] == 1
 
 
@@ -304,7 +304,7 @@ async def test_a_model_that_fails_for_everything_ends_the_worker_with_1_and_blam
         model.fail_everything = RowsRefused
         topics.client.write(topics.input, rows(1, 2, 3))
         assert await run.ended() == 1
-        assert "its warm-up row too" in run.worker.unhealthy()
+        assert "its warm-up row too" in run.health.unhealthy()
     for topic in (topics.output, topics.dead_letters):
         assert await asyncio.to_thread(topics.client.read_all, topic) == []
     assert await asyncio.to_thread(topics.client.committed_offsets, topics.input, topics.group) == {}
@@ -339,7 +339,7 @@ async def test_a_short_time_to_stop_is_enough_for_what_is_soon_finished(
     async with running(topics, model, monkeypatch, SHUTDOWN_TIMEOUT_SECONDS="3") as run:
         await run.until(model.called.is_set)
         os.kill(os.getpid(), signal.SIGTERM)
-        await run.until(lambda: run.worker.unready() == "stopping")
+        await run.until(lambda: run.health.unready() == "stopping")
         model.go_on.set()
         assert await run.ended() == 0
     committed = await asyncio.to_thread(topics.client.committed_offsets, topics.input, topics.group)
@@ -381,11 +381,11 @@ async def test_an_output_topic_that_is_gone_for_a_while_is_told_and_waited_for(
         await run.ready()
         await asyncio.to_thread(topics.client.delete, topics.output)
         topics.client.write(topics.input, rows(1))
-        await run.until(lambda: f"{topics.output}[0]: the broker has not confirmed" in (run.worker.unready() or ""))
+        await run.until(lambda: f"{topics.output}[0]: the broker has not confirmed" in (run.health.unready() or ""))
         # By now the topic is gone from the metadata; a partition that has nothing on its way yet comes next.
         topics.client.write(topics.input, rows(1, 2))
         await run.until(lambda: run.worker._app.in_flight.records == 3)
-        assert run.worker.unhealthy() is None
+        assert run.health.unhealthy() is None
         await asyncio.to_thread(topics.client.create, topics.output)
         await run.until(lambda: samples(run.worker._metrics)["streamrank_records_total", "published"] == 3)
         await run.ready()
@@ -397,7 +397,7 @@ async def test_only_the_first_failure_is_told(topics: Topics, caplog: pytest.Log
     worker._over = asyncio.Event()
     worker._fail(PublishFailed("first"))
     worker._fail(ValueError("second"))
-    assert worker.unhealthy() == "failed: first"
+    assert worker._health.unhealthy() == "failed: first"
     assert "second" not in caplog.text
 
 
@@ -410,14 +410,17 @@ async def test_what_works_later_is_tried_until_then(error: Exception, monkeypatc
 
     outcomes: list[Any] = [error] * 8
 
-    async def attempt() -> str:
+    async def attempt() -> None:
         if outcomes:
             raise outcomes.pop()
-        return "works"
 
     monkeypatch.setattr("app.worker.asyncio.sleep", sleep)
-    assert await _until_it_works(attempt) == "works"
-    assert waits == [0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0, 5.0]
+    await _until_it_works(attempt)
+    assert len(waits) == 8
+    assert all(
+        0.5 * nominal <= wait <= 1.5 * nominal for wait, nominal in zip(waits, (0.2, 0.4, 0.8, 1.6), strict=False)
+    )
+    assert 2.5 <= min(waits[5:]) <= max(waits) <= 7.5
 
 
 async def test_what_will_never_work_is_not_tried_again():
@@ -425,4 +428,12 @@ async def test_what_will_never_work_is_not_tried_again():
         raise StartFailed("no")
 
     with pytest.raises(StartFailed):
+        await _until_it_works(attempt)
+
+
+async def test_what_the_broker_denies_is_not_tried_again_and_says_what_to_grant():
+    async def attempt() -> None:
+        raise TopicAuthorizationFailedError("images")
+
+    with pytest.raises(StartFailed, match=r"denies it to this user .*images.*: grant Read and Describe"):
         await _until_it_works(attempt)

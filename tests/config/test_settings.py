@@ -35,6 +35,8 @@ def test_the_required_variables_alone_give_the_defaults_of_the_contract() -> Non
             "labels_path": None,
             "scores_output": None,
             "labels_output": None,
+            "non_finite": "reject",
+            "timeout_seconds": 60.0,
         },
         "input": {"fields": {}, "record_id_field": "id", "record_max_bytes": 1_048_576},
         "batch": {
@@ -68,6 +70,8 @@ EVERY_VARIABLE = {
     "MODEL_LABELS_PATH": ("labels.txt", Path("labels.txt")),
     "MODEL_SCORES_OUTPUT": ("logits", "logits"),
     "MODEL_LABELS_OUTPUT": ("names", "names"),
+    "MODEL_NON_FINITE": ("publish", "publish"),
+    "MODEL_TIMEOUT_SECONDS": ("0.5", 0.5),
     "INPUT_FIELDS": (r'{"x": "a.b\\.c"}', {"x": r"a.b\.c"}),
     "RECORD_ID_FIELD": ("key", "key"),
     "RECORD_MAX_BYTES": ("2 MB", 2_000_000),

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from models.errors import ModelUnavailable, RowsRefused
+from models.errors import ModelUnavailable, OutOfMemory, RowsRefused
 
 IN_A_GRAPH = (
     "Graph execution error:\n\nDetected at node Assert defined at (most recent call last):\n"
@@ -39,7 +39,7 @@ OF_A_PYTHON_OP = (
         ("InternalError", ModelUnavailable),
         ("UnavailableError", ModelUnavailable),
         ("AbortedError", ModelUnavailable),
-        ("ResourceExhaustedError", ModelUnavailable),
+        ("ResourceExhaustedError", OutOfMemory),
         ("DeadlineExceededError", ModelUnavailable),
         ("CancelledError", ModelUnavailable),
         ("DataLossError", ModelUnavailable),

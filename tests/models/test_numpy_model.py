@@ -1,9 +1,10 @@
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
-from models.errors import ModelNotUsable, ModelUnavailable, RowsRefused
+from models.errors import ModelNotUsable, ModelUnavailable, OutOfMemory, RowsRefused
 from models.numpy_model import NumpyModel, best_classes
 from models.predictor import Predictor
 
@@ -87,6 +88,37 @@ def test_it_fails_for_everything_while_told_so(failure: type[RowsRefused] | type
         model.warm_up(4)
     model.fail_everything = None
     assert model.answers()
+
+
+def test_a_batch_beyond_its_memory_is_more_than_it_takes_while_told_so() -> None:
+    model = NumpyModel()
+    model.out_of_memory_above = 2
+    with pytest.raises(OutOfMemory, match="memory for 2 rows, not for 3"):
+        model.predict({"features": rows(3)})
+    assert model.predict({"features": rows(2)}).finite.all()
+    model.out_of_memory_above = 0
+    assert not model.answers()
+    model.out_of_memory_above = None
+    assert model.predict({"features": rows(3)}).finite.all()
+
+
+def test_a_row_told_to_score_nan_does_so_alone() -> None:
+    features = rows(3)
+    features[1, 0] = 7
+    top = NumpyModel(nan=7).predict({"features": features})
+    assert top.finite.tolist() == [True, False, True]
+    assert np.isnan(top.scores[1]).all()
+
+
+def test_every_call_hangs_until_it_may_answer() -> None:
+    model = NumpyModel()
+    model.answering.clear()
+    with ThreadPoolExecutor(1) as thread:
+        call = thread.submit(model.predict, {"features": rows(1)})
+        with pytest.raises(TimeoutError):
+            call.result(0.05)
+        model.answering.set()
+        assert call.result(30).finite.all()
 
 
 def test_every_call_takes_the_delay_at_least() -> None:

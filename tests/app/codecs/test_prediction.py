@@ -1,5 +1,5 @@
 import json
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -26,8 +26,14 @@ def ranking(
     )
 
 
-def encoder(labels: Any = ANIMALS, *, min_score: float | None = None, model: str = "mlp") -> PredictionEncoder:
-    return PredictionEncoder(model=model, version="3", labels=labels, min_score=min_score)
+def encoder(
+    labels: Any = ANIMALS,
+    *,
+    min_score: float | None = None,
+    model: str = "mlp",
+    non_finite: Literal["reject", "publish"] = "reject",
+) -> PredictionEncoder:
+    return PredictionEncoder(model=model, version="3", labels=labels, min_score=min_score, non_finite=non_finite)
 
 
 def predictions(value: bytes | RejectedRecord) -> list[dict[str, Any]]:
@@ -246,3 +252,40 @@ def test_only_the_row_with_a_class_that_has_no_label_is_refused() -> None:
     assert isinstance(refused, RejectedRecord)
     assert refused.reason == Reason.NOT_ENCODABLE
     assert [predictions(value)[0]["label"] for value in (first, last)] == ["cat", "hen"]
+
+
+# -- scores that are not finite, published
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_a_score_that_is_not_finite_is_published_as_null_with_its_rank_and_label(dtype: str) -> None:
+    scores = [[np.inf, 0.5, np.nan], [1.0, 0.5, 0.25], [np.nan, np.nan, -np.inf]]
+    values = encoder(non_finite="publish").encode(["a", "b", "c"], ranking(scores, dtype))
+
+    assert values[0] == (
+        b'{"id":"a","model":"mlp","model_version":"3","predictions":[{"rank":1,"label":"cat","score":null},'
+        b'{"rank":2,"label":"dog","score":0.5},{"rank":3,"label":"hen","score":null}]}'
+    )
+    assert [entry["score"] for entry in predictions(values[1])] == [1.0, 0.5, 0.25]
+    assert [entry["score"] for entry in predictions(values[2])] == [None] * 3
+
+
+def test_a_row_that_is_not_finite_only_below_the_cut_is_published_as_it_is() -> None:
+    [value] = encoder(non_finite="publish").encode(["r"], ranking([[1.0, 0.5]], finite=[False]))
+
+    assert [entry["score"] for entry in predictions(value)] == [1.0, 0.5]
+
+
+@pytest.mark.parametrize("least", [0.0, -1e300, -3.4028235e38])
+@pytest.mark.parametrize("tail", [[np.nan, -np.inf], [-np.inf, np.nan], [np.nan, np.nan]])
+def test_with_a_least_score_entries_without_a_number_and_those_of_minus_infinity_are_left_out(
+    least: float, tail: list[float]
+) -> None:
+    scores = [[np.inf, 0.5, *tail], [*tail, *tail], [2.0, 1.0, 0.5, 0.25]]
+    values = encoder(labels=None, non_finite="publish", min_score=least).encode(["a", "b", "c"], ranking(scores))
+
+    assert [[entry["score"] for entry in predictions(value)] for value in values] == [
+        [None, 0.5],
+        [],
+        [2.0, 1.0, 0.5, 0.25],
+    ]

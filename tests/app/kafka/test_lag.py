@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -34,7 +34,11 @@ class Board:
 
 @asynccontextmanager
 async def watching(consumer: Any, board: Board, clock: Any = time.time, topic: str = TOPIC) -> AsyncIterator[LagWatch]:
-    watch = LagWatch(consumer, topic, board, clock)
+
+    def ends(tps: Iterable[TP]) -> Awaitable[Mapping[TP, int]]:
+        return consumer.highwaters(*tps)
+
+    watch = LagWatch(consumer, ends, topic, board, clock)
     task = asyncio.create_task(watch.run())
     try:
         yield watch

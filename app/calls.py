@@ -1,0 +1,75 @@
+"""Calls of the model, off the event loop, and how long they take."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from concurrent.futures import Executor
+from typing import TypeVar
+
+from app.errors import ModelFailed
+from models.predictor import Columns, Predictor, TopK
+
+T = TypeVar("T")
+
+
+class ModelCalls:
+    """Runs a model in threads.
+
+    Whoever is cancelled while waiting leaves the call running: nothing can stop it.
+
+    Args:
+        predictor: the model.
+        executor: the threads that wait for it.
+        on_call: told of the seconds that each call with rows of records took.
+    """
+
+    def __init__(self, predictor: Predictor, executor: Executor, on_call: Callable[[float], None]) -> None:
+        self._predictor = predictor
+        self._executor = executor
+        self._on_call = on_call
+        self._began: dict[object, float] = {}
+
+    @property
+    def longest_seconds(self) -> float:
+        """For how long the oldest of the calls that run now has been running; 0 when none runs."""
+        # A list at once, since threads come and go meanwhile.
+        began = list(self._began.values())
+        return time.monotonic() - min(began) if began else 0.0
+
+    async def predict(self, columns: Columns) -> TopK:
+        """Return the ranking of the rows in *columns*.
+
+        Raises:
+            RowsRefused, OutOfMemory, ModelUnavailable: as the predictor does.
+            ModelFailed: the model answers for another number of rows.
+        """
+        began = time.monotonic()
+        try:
+            ranking = await self._run(lambda: self._predictor.predict(columns))
+        finally:
+            self._on_call(time.monotonic() - began)
+        if len(ranking.scores) != height(columns):
+            # Whoever split such an answer would give records the scores of others.
+            raise ModelFailed(f"the model was given {height(columns)} rows and answered for {len(ranking.scores)}")
+        return ranking
+
+    async def answers(self) -> bool:
+        """Tell whether the model answers a known good row."""
+        return await self._run(self._predictor.answers)
+
+    async def _run(self, call: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._executor, self._watched, call)
+
+    def _watched(self, call: Callable[[], T]) -> T:
+        # Here in the thread, because it may run on when nobody waits for it any more.
+        me = object()
+        self._began[me] = time.monotonic()
+        try:
+            return call()
+        finally:
+            del self._began[me]
+
+
+def height(columns: Columns) -> int:
+    """The number of rows in *columns*."""
+    return len(next(iter(columns.values())))

@@ -1,0 +1,73 @@
+"""What a worker tells about itself over HTTP."""
+
+import time
+from typing import Any
+
+from app.kafka.topics import TopicWatch
+from app.serving import Serving
+from app.versions import installed_versions
+from config.settings import Settings
+from models.predictor import Predictor
+
+
+class Health:
+    """Answers `/readyz`, `/livez` and `/status`; the worker fills it in as it goes.
+
+    Attributes:
+        waiting_for: what keeps the worker from being ready, by who waits.
+        failure: why it cannot go on.
+        predictor: the model, once it is loaded.
+        topics: looks for the topics.
+        serving: the parts that work, once they do.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.waiting_for = {"start": "starting"}
+        self.failure: BaseException | None = None
+        self.predictor: Predictor | None = None
+        self.topics: TopicWatch | None = None
+        self.serving: Serving | None = None
+        self._settings = settings
+        self._began = time.monotonic()
+
+    @property
+    def uptime_seconds(self) -> float:
+        """Since the worker was made."""
+        return time.monotonic() - self._began
+
+    def unready(self) -> str | None:
+        """Why no records can be worked on now; None when they can."""
+        if self.waiting_for:
+            missing = self.topics.trouble if self.topics else None
+            return "; ".join([*self.waiting_for.values(), *filter(None, [missing])])
+        return self.unhealthy() or (self.serving.trouble if self.serving else None)
+
+    def unhealthy(self) -> str | None:
+        """Why only a restart would help; None when it would not."""
+        return None if self.failure is None else f"failed: {self.failure}"
+
+    def status(self) -> dict[str, Any]:
+        """Everything a person asks of a worker first."""
+        serving = self.serving
+        return {
+            "ready": self.unready() is None,
+            "reason": self.unready(),
+            "uptime_seconds": round(self.uptime_seconds, 1),
+            "versions": installed_versions(),
+            "model": self.predictor and _about(self.predictor),
+            "in_flight_records": serving.consumer.app.in_flight.records if serving else 0,
+            "partitions": {f"{tp.topic}[{tp.partition}]": each for tp, each in sorted(serving.lag.partitions.items())}
+            if serving
+            else {},
+            "settings": self._settings.model_dump(mode="json"),
+        }
+
+
+def _about(predictor: Predictor) -> dict[str, Any]:
+    return {
+        "name": predictor.name,
+        "version": predictor.version,
+        "device": predictor.device,
+        "signature": predictor.signature,
+        "classes": predictor.classes,
+    }

@@ -1,0 +1,59 @@
+"""Where partitions end, asked of the brokers apart from fetching."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+from aiokafka import TopicPartition
+from aiokafka.errors import KafkaError, NoError, for_code
+from aiokafka.protocol.offset import OffsetRequest
+from faust.types import TP
+
+from app.kafka.client import Client
+
+_A_CONSUMER = -1
+_LATEST = -1
+
+
+class EndOffsets:
+    """Asks for the offset after the newest record of partitions.
+
+    Args:
+        client: the way to the brokers; a connection of its own is used, so that no long answer is in the way.
+        committed_only: count only what transactions under way do not hold up.
+    """
+
+    def __init__(self, client: Client, *, committed_only: bool) -> None:
+        self._client = client
+        self._isolation = int(committed_only)
+
+    async def __call__(self, tps: Iterable[TP]) -> dict[TP, int]:
+        """Return the end of each partition.
+
+        Raises:
+            KafkaError: a broker does not say.
+        """
+        by_leader: dict[int, list[TP]] = defaultdict(list)
+        for tp in tps:
+            by_leader[await self._client.leader(TopicPartition(*tp))].append(tp)
+        ends: dict[TP, int] = {}
+        for node, mine in by_leader.items():
+            ends |= _read(await self._client.request(node, self._request(mine), way="ends"))
+        return ends
+
+    def _request(self, tps: Iterable[TP]) -> OffsetRequest:
+        topics: dict[str, list[tuple[int, int]]] = defaultdict(list)
+        for tp in tps:
+            topics[tp.topic].append((tp.partition, _LATEST))
+        return OffsetRequest(_A_CONSUMER, self._isolation, list(topics.items()))
+
+
+def _read(answer: Any) -> dict[TP, int]:
+    ends: dict[TP, int] = {}
+    for topic, partitions in answer.topics:
+        for partition, code, *rest in partitions:
+            if (kind := for_code(code)) is not NoError:
+                error: KafkaError = kind(f"{topic}[{partition}]")
+                raise error
+            _timestamp, ends[TP(topic, partition)], *_epoch = rest
+    return ends

@@ -1,0 +1,67 @@
+"""Whether the topics that we need are there, at the start and later on."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+
+from aiokafka.errors import KafkaError
+
+from app.kafka.client import Client
+
+logger = logging.getLogger(__name__)
+
+START_POLL_SECONDS = 1.0
+POLL_SECONDS = 5.0
+
+
+class TopicWatch:
+    """Looks for topics, and says which are missing.
+
+    Args:
+        client: the way to the brokers.
+        topics: those we need.
+    """
+
+    def __init__(self, client: Client, topics: Sequence[str]) -> None:
+        self._client = client
+        self._topics = topics
+        self.missing: list[str] = []
+
+    @property
+    def trouble(self) -> str | None:
+        """Which topics are missing; None when all are there."""
+        return f"waiting for topics that do not exist: {', '.join(self.missing)}" if self.missing else None
+
+    async def wait(self) -> None:
+        """Return when all topics are there.
+
+        Raises:
+            KafkaError: no broker answers.
+        """
+        while True:
+            await self._look()
+            if not self.missing:
+                break
+            await asyncio.sleep(START_POLL_SECONDS)
+        await self._client.watch(self._topics)
+
+    async def run(self) -> None:
+        """Watch until cancelled; a broker that does not answer is for others to tell."""
+        while True:
+            await asyncio.sleep(POLL_SECONDS)
+            try:
+                await self._look()
+            except KafkaError as error:
+                logger.debug("the broker does not tell its topics", extra={"error": repr(error)})
+
+    async def _look(self) -> None:
+        missing = await self._client.missing(self._topics)
+        if missing != self.missing:
+            self._tell(missing)
+        self.missing = missing
+
+    def _tell(self, missing: Sequence[str]) -> None:
+        if missing:
+            logger.warning("waiting for topics that do not exist", extra={"missing": missing})
+        else:
+            logger.info("all topics are there")

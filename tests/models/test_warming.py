@@ -1,0 +1,50 @@
+import pytest
+
+from models.errors import ModelNotUsable, ModelUnavailable
+from models.numpy_model import NumpyModel
+from models.predictor import Columns, TopK
+from models.warming import warm_up
+
+
+class Noting(NumpyModel):
+    """Remembers the rows of every call."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heights: list[int] = []
+
+    def predict(self, columns: Columns) -> TopK:
+        self.heights.append(len(columns["features"]))
+        return super().predict(columns)
+
+
+def test_one_row_and_a_whole_batch_go_through() -> None:
+    model = Noting()
+    warm_up(model, 512)
+    assert model.heights == [1, 512]
+
+
+def test_where_memory_is_short_half_as_many_rows_are_tried_and_so_on() -> None:
+    model = Noting()
+    model.out_of_memory_above = 100
+    warm_up(model, 500)
+    assert model.heights == [1, 500, 250, 125, 62]
+
+
+def test_a_model_that_has_no_memory_for_a_single_row_cannot_be_used() -> None:
+    model = NumpyModel()
+    model.out_of_memory_above = 0
+    with pytest.raises(ModelNotUsable, match=r"fails for made-up rows .* memory for 0 rows, not for 1"):
+        warm_up(model, 8)
+
+
+def test_a_model_that_fails_for_another_reason_is_not_tried_with_fewer_rows() -> None:
+    class FailsForMany(Noting):
+        def predict(self, columns: Columns) -> TopK:
+            self.fail_everything = ModelUnavailable if len(columns["features"]) > 1 else None
+            return super().predict(columns)
+
+    model = FailsForMany()
+    with pytest.raises(ModelNotUsable, match="told to fail everything"):
+        warm_up(model, 8)
+    assert model.heights == [1, 8]
