@@ -8,7 +8,6 @@ import pytest
 
 from app.broker import EmbeddedBroker
 from config.logging import NOISY
-from tests.broker import certificates
 from tests.broker.apache_kafka import FORGETFUL, ApacheKafka
 from tests.broker.secure_kafka import SecureKafka
 from tests.broker.session import Broker, SessionBroker
@@ -59,8 +58,6 @@ def mortal_kafka(tmp_path: Path) -> Iterator[ApacheKafka]:
 @pytest.fixture(scope="session")
 def secure_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecureKafka]:
     """An Apache Kafka with TLS and passwords, for tests marked `needs_apache_kafka`."""
-    if not certificates.available():
-        pytest.skip("no `openssl` on the PATH, which makes the certificates")
     with SecureKafka(tmp_path_factory.mktemp("secure-kafka")) as broker:
         yield broker
 

@@ -88,8 +88,15 @@ class Listener:
         connection = AIOKafkaConnection(
             self._host, self._port, client_id="streamrank", request_timeout_ms=int(self.seconds * 1000), **options
         )
-        await connection.connect()  # closes itself when it fails
+        try:
+            await connection.connect()
+        except KafkaError:  # it was open, else it were an OSError
+            await self._closed(connection)
+            raise
         try:
             yield connection
         finally:
-            await asyncio.wait([connection.close()], timeout=self.seconds)
+            await self._closed(connection)
+
+    async def _closed(self, connection: AIOKafkaConnection) -> None:
+        await asyncio.wait([connection.close()], timeout=self.seconds)

@@ -1,9 +1,12 @@
 """Certificates for the tests, made by the `openssl` command: an authority, and what it signs."""
 
+import os
 import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+
+import pytest
 
 _EXTENSIONS = {
     "CA": ["basicConstraints=critical,CA:TRUE", "keyUsage=critical,keyCertSign,cRLSign"],
@@ -67,12 +70,9 @@ class Authority:
         return made
 
 
-def available() -> bool:
-    """Tell whether certificates can be made here."""
-    return shutil.which("openssl") is not None
-
-
 def _openssl(*arguments: str) -> None:
+    if not shutil.which("openssl") and os.environ.get("REQUIRE_KAFKA") != "1":
+        pytest.skip("no `openssl` on the PATH, which makes the certificates")
     done = subprocess.run(["openssl", *arguments], capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"openssl {arguments[0]} failed:\n{done.stderr}")

@@ -1,8 +1,10 @@
 import asyncio
 import logging
+import socket
+import socketserver
 import threading
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
 import pytest
@@ -11,7 +13,7 @@ from aiokafka.conn import CloseReason
 from app.broker import EmbeddedBroker
 from app.errors import StartFailed
 from app.kafka.connecting import find_trouble
-from app.ports import LOOPBACK, free_ports
+from app.ports import LOOPBACK
 from tests.app.kafka.links import link, login, trust, variables_for
 from tests.broker.certificates import Authority
 from tests.broker.secure_kafka import LISTENERS, USER, SecureKafka
@@ -178,35 +180,32 @@ async def test_what_waiting_may_help_is_told_without_a_failure() -> None:
 
 
 @asynccontextmanager
-async def serving(
-    handle: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]],
-) -> AsyncIterator[str]:
-    """A port where *handle* treats every connection, which is closed afterwards."""
-    over = set()
+async def serving(treat: Callable[[socket.socket], object]) -> AsyncIterator[str]:
+    """A port where *treat* is called with every connection, which is closed afterwards."""
 
-    async def treat(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        over.add(asyncio.current_task())
-        await handle(reader, writer)
-        writer.close()
-        with suppress(OSError):
-            await writer.wait_closed()
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            with suppress(OSError):
+                treat(self.request)
 
-    (port,) = free_ports(1)
-    server = await asyncio.start_server(treat, LOOPBACK, port)
+    server = socketserver.ThreadingTCPServer((LOOPBACK, 0), Handler)
+    serve = asyncio.create_task(asyncio.to_thread(server.serve_forever, 0.02))
     try:
-        yield f"{LOOPBACK}:{port}"
+        yield f"{LOOPBACK}:{server.server_address[1]}"
     finally:
-        server.close()
-        await asyncio.gather(*over)
+        # In threads, for what is waited for is that our own side closes its connections.
+        await asyncio.to_thread(server.shutdown)
+        await asyncio.to_thread(server.server_close)
+        await serve
 
 
-async def ignore(_reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+def ignore(_connection: socket.socket) -> None:
     pass
 
 
-async def listen(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
-    with suppress(OSError):
-        await reader.read()
+def listen(connection: socket.socket) -> None:
+    while connection.recv(1000):
+        pass
 
 
 @pytest.mark.parametrize("protocol", ["PLAINTEXT", "SSL", "SASL_SSL"])
@@ -227,11 +226,9 @@ def stranger(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 
 async def test_a_broker_that_speaks_only_old_tls_is_told() -> None:
-    alert = b"\x15\x03\x01\x00\x02\x02\x46"  # fatal, protocol_version
-
-    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.read(1000)
-        writer.write(alert)
+    def refuse(connection: socket.socket) -> None:
+        connection.recv(1000)
+        connection.sendall(b"\x15\x03\x01\x00\x02\x02\x46")  # an alert, fatal: protocol_version
 
     async with serving(refuse) as server:
         assert await failure(server, protocol="SSL") == (
