@@ -100,7 +100,7 @@ def serve(_wanted: argparse.Namespace) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _end_at_once)
     from config.logging import configure_logging
-    from config.model import missing_paths
+    from config.paths import missing_paths
     from config.settings import ENV_FILE, SettingsError, validate
     from config.sources import gather
 

@@ -10,20 +10,22 @@ from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NoReturn
 
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaConnectionError, KafkaError
 from faust.types import TP
 
 from app.assembly import load_predictor, make_pipeline, make_scorer
 from app.backoff import endless_pauses
-from app.errors import ServiceError, Stuck
+from app.errors import ServiceError, StartFailed, Stuck
 from app.health import Health
 from app.kafka.client import Client
+from app.kafka.connecting import find_trouble
 from app.kafka.consumer import Consumer
 from app.kafka.consuming import add_agent, make_app
 from app.kafka.denied import DENIED, denied
 from app.kafka.ends import EndOffsets
 from app.kafka.lag import LagWatch
 from app.kafka.producers import check_transactions, producer_factory
+from app.kafka.security import Security
 from app.kafka.topics import TopicWatch
 from app.kafka.transport import ChunkApp
 from app.metrics import Metrics
@@ -87,13 +89,20 @@ class Worker:
     async def serve(self) -> int:
         """Start, serve until a signal or a failure, stop; returns the exit status."""
         kafka, health = self._settings.kafka, self._health
+        self._over = asyncio.Event()
+        try:
+            self._security = Security(self._settings.security)
+        except StartFailed as error:
+            self._fail(error)
+            return 1
         self._executor = ThreadPoolExecutor(self._settings.batch.max_in_flight, thread_name_prefix="model")
         self._progress = Progress()
         self._standstill = Standstill(kafka.session_timeout_ms / 1000, self._heard_at, self._end_after_standstill)
-        self._client = Client(kafka.bootstrap_servers, guard=self._standstill.check)
+        self._client = Client(
+            kafka.bootstrap_servers, security=self._security.client_options, guard=self._standstill.check
+        )
         self._topics = TopicWatch(self._client, [kafka.input_topic, kafka.output_topic, kafka.dead_letter_topic])
         health.topics = self._topics
-        self._over = asyncio.Event()
         self._web = WebServer(
             self._metrics.registry, unready=health.unready, unhealthy=health.unhealthy, status=health.status
         )
@@ -148,20 +157,15 @@ class Worker:
     async def _start(self) -> None:
         port = await self._web.start(self._settings.http.host, self._settings.http.port)
         logger.info("listening", extra={"host": self._settings.http.host, "port": port})
-        connect = asyncio.create_task(self._connect())
         try:
-            predictor = await self._load_model()
-            # Before the wait for topics, since it may find settings that do not fit the model.
-            scorer = make_scorer(
-                self._settings, predictor, executor=self._executor, metrics=self._metrics, progress=self._progress
-            )
-            self._pipeline = self._make_pipeline(predictor, scorer)
-            await connect
-        finally:
-            connect.cancel()
-            await asyncio.wait([connect])
+            # Side by side: each takes seconds, and each may find something that stops the start.
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._connect())
+                prepared = group.create_task(self._prepare())
+        except ExceptionGroup as failures:
+            raise failures.exceptions[0] from None
         _spare_the_collector()
-        await self._join_group(self._pipeline, scorer)
+        await self._join_group(*prepared.result())
         del self._health.waiting_for["start"]
         seconds = round(self._health.uptime_seconds, 2)
         logger.info("ready", extra={"group": self._settings.kafka.consumer_group, "seconds": seconds})
@@ -184,8 +188,12 @@ class Worker:
         del waiting_for["model"]
         return predictor
 
-    def _make_pipeline(self, predictor: Predictor, scorer: Scorer) -> Pipeline:
-        return make_pipeline(
+    async def _prepare(self) -> tuple[Pipeline, Scorer]:
+        predictor = await self._load_model()
+        scorer = make_scorer(
+            self._settings, predictor, executor=self._executor, metrics=self._metrics, progress=self._progress
+        )
+        self._pipeline = make_pipeline(
             self._settings,
             predictor,
             scorer=scorer,
@@ -196,20 +204,37 @@ class Worker:
             on_fenced=self._rejoin,
             on_failure=self._fail,
         )
+        return self._pipeline, scorer
 
     async def _connect(self) -> None:
         waiting_for = self._health.waiting_for
         waiting_for["broker"] = "waiting for a broker to answer"
-        await _until_it_works(self._client.start)
+        await _until_it_works(self._find_broker)
         if self._settings.kafka.exactly_once:
             await _until_it_works(lambda: check_transactions(self._client))
         del waiting_for["broker"]
         await _until_it_works(self._topics.wait)
 
+    async def _find_broker(self) -> None:
+        try:
+            await self._client.start()
+        except (KafkaError, OSError) as error:
+            # aiokafka says only that it found none.
+            if trouble := await find_trouble(self._settings.kafka.bootstrap_servers, self._security):
+                self._health.waiting_for["broker"] = f"waiting for a broker to answer: {trouble}"
+                raise KafkaConnectionError(trouble) from error
+            raise
+
     async def _join_group(self, pipeline: Pipeline, scorer: Scorer) -> None:
         self._health.waiting_for["start"] = "joining the consumer group"
         kafka = self._settings.kafka
-        self._app = app = make_app(kafka, self._settings.batch, pipeline, self._progress)
+        self._app = app = make_app(
+            kafka,
+            self._settings.batch,
+            pipeline,
+            credentials=self._security.faust_credentials,
+            progress=self._progress,
+        )
         add_agent(app, kafka.input_topic, pipeline.accept, self._fail)
         self._metrics.in_flight(lambda: app.in_flight.records)
         self._watch(self._watch_app(app))

@@ -25,6 +25,7 @@ _PLAIN = re.compile(r"[^\s\"'=\\\x00-\x1f\x7f-\x9f]+")
 def configure_logging(level: str = "INFO", format: Literal["console", "json"] = "console") -> None:  # noqa: A002 the variable's own word
     """Send everything from *level* on to standard error, Python's warnings too; replaces what was configured before."""
     handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(Logins())
     handler.addFilter(Repeats(NOISY, REPEATS_SECONDS))
     handler.setFormatter(JsonFormatter() if format == "json" else ConsoleFormatter(colour=_wants_colour(sys.stderr)))
     logging.basicConfig(level=level, handlers=[handler], force=True)
@@ -34,6 +35,15 @@ def configure_logging(level: str = "INFO", format: Literal["console", "json"] = 
         logging.getLogger(name).setLevel(quiet)
     # Warns whenever a commit takes longer than the commit interval, which is nothing to act on.
     logging.getLogger("mode.timers").setLevel(logging.ERROR)
+
+
+class Logins(logging.Filter):
+    """Keeps out what goes to and fro when a client logs in: at DEBUG aiokafka writes every request as it is."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether *record* is to be written."""
+        arguments = record.args if isinstance(record.args, tuple) else ()
+        return not any(type(each).__name__.startswith("SaslAuthenticate") for each in arguments)
 
 
 class Repeats(logging.Filter):

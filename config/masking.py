@@ -17,8 +17,12 @@ def is_secret(variable: str) -> bool:
 
 
 def shown(variable: str, value: str) -> str:
-    """Return the *value* of *variable* as one line, masked where it is a secret or holds one."""
-    return MASK if is_secret(variable) else one_line(value)
+    """Return the *value* of *variable* as one line, masked where it is a secret or holds one.
+
+    The path of a file with a secret is shown, unless it may be the secret itself, given in the wrong place.
+    """
+    is_path = variable.endswith("_FILE") and value.startswith(("/", "./", "../"))
+    return MASK if is_secret(variable) and not is_path else one_line(value)
 
 
 def one_line(text: str) -> str:

@@ -6,7 +6,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from config.masking import MASK, is_secret, one_line, shown
-from config.sources import Given
+from config.sources import Given, assignment
 from config.spelling import meant
 from config.variables import Variable
 
@@ -37,7 +37,7 @@ def unavailable(values: Mapping[str, Given], planned: Mapping[str, str | None]) 
     """Yield a line for each given variable of a later version, unless it asks for what this one does anyway."""
     for name, anyway in planned.items():
         if name in values and values[name].value.strip() != anyway:
-            yield f"{name}={shown(name, values[name].value)}: not in this version of StreamRank; unset it"
+            yield f"{assignment(name, values)}: not in this version of StreamRank; unset it"
 
 
 def misspelt(values: Mapping[str, Given], known: Collection[str]) -> Iterator[str]:
@@ -73,5 +73,5 @@ def _refused(details: ErrorDetails, values: Mapping[str, Given], variable: Varia
         limit: f"{bound:.15g}" if isinstance(bound, float) else bound for limit, bound in details.get("ctx", {}).items()
     }
     reason = allowed.format(**limits) if allowed else details["msg"]
-    value = shown(name, values[name].value) if name in values else f"{variable.default_text} (the default)"
-    return f"{name}={value}: {one_line(reason)}"
+    given = assignment(name, values) if name in values else f"{name}={variable.default_text} (the default)"
+    return f"{given}: {one_line(reason)}"

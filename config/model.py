@@ -1,14 +1,11 @@
 """The settings of the model: which one, what it reads of a record and what is kept of its scores."""
 
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from config.group import Group
-from config.masking import shown
-from config.sources import Given
 from config.values import INT32_MAX, ByteCount, Device, FieldPaths, Local, Text, Version, only
 
 
@@ -100,18 +97,3 @@ class RankSettings(Group):
     min_score: float | None = Field(
         None, allow_inf_nan=False, validation_alias="RANK_MIN_SCORE", description="entries below it are dropped"
     )
-
-
-def missing_paths(values: Mapping[str, Given]) -> Iterator[str]:
-    """Yield a line for each path in *values* where this machine has nothing.
-
-    Not a rule of the settings themselves: they may be looked at on another machine than they are meant for.
-    """
-    for name in ("MODEL_PATH", "MODEL_LABELS_PATH"):
-        value = values[name].value.strip() if name in values else ""
-        if not value or "://" in value:
-            continue
-        try:
-            Path(value).stat()
-        except OSError as error:
-            yield f"{name}={shown(name, value)}: {error.strerror}"

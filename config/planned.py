@@ -3,13 +3,6 @@
 from collections.abc import Mapping
 
 PLANNED: Mapping[str, str | None] = {
-    "KAFKA_SECURITY_PROTOCOL": "PLAINTEXT",
-    "KAFKA_SASL_MECHANISM": None,
-    "KAFKA_SASL_USERNAME": None,
-    "KAFKA_SASL_PASSWORD": None,
-    "KAFKA_SSL_CAFILE": None,
-    "KAFKA_SSL_CERTFILE": None,
-    "KAFKA_SSL_KEYFILE": None,
     "MODEL_SCORE_COLUMN": None,
     "MODEL_POLL_SECONDS": "0",
     "INPUT_FORMAT": "json",

@@ -13,7 +13,8 @@ from config.mistakes import misspelt, unavailable, wrong
 from config.model import InputSettings, ModelSettings, RankSettings
 from config.planned import PLANNED
 from config.process import BatchSettings, HttpSettings, ServiceSettings
-from config.sources import GivenValues, gather
+from config.security import SecuritySettings, at_odds
+from config.sources import FILE_VARIABLES, GivenValues, gather
 from config.variables import Variable, variables
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "KafkaSettings",
     "ModelSettings",
     "RankSettings",
+    "SecuritySettings",
     "ServiceSettings",
     "Settings",
     "SettingsError",
@@ -42,6 +44,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(frozen=True, hide_input_in_errors=True)
 
     kafka: KafkaSettings
+    security: SecuritySettings
     model: ModelSettings
     input: InputSettings
     batch: BatchSettings
@@ -88,8 +91,9 @@ def validate(given: GivenValues) -> Settings:
         settings = Settings.model_validate(dict.fromkeys(Settings.model_fields, flat))
     except ValidationError as error:
         mistakes += wrong(error, given.values, VARIABLES)
+    mistakes += at_odds(given.values)
     mistakes += unavailable(given.values, PLANNED)
-    mistakes += misspelt(given.values, (*VARIABLES, *PLANNED))
+    mistakes += misspelt(given.values, (*VARIABLES, *FILE_VARIABLES, *PLANNED))
     if settings is None or mistakes:
         # Not in the except block: as the cause, pydantic's error would bring the values along unmasked.
         raise SettingsError(mistakes)

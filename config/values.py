@@ -5,11 +5,12 @@ Each message ends the sentence `VARIABLE=value: ...`.
 
 import json
 import re
+import unicodedata
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, SecretStr
 
 INT32_MAX = 2**31 - 1
 """The largest number that Kafka's protocol and TensorFlow's indices carry."""
@@ -88,6 +89,14 @@ def _printable(text: str) -> str:
     return text
 
 
+def _secret(text: str | SecretStr) -> SecretStr:
+    # Wrapped up here, before pydantic strips it: a blank at an end may belong to it.
+    secret = text if isinstance(text, SecretStr) else SecretStr(text)
+    if any(unicodedata.category(character) in {"Cc", "Cs"} for character in secret.get_secret_value()):
+        raise ValueError("must be one line of UTF-8 text without control characters")
+    return secret
+
+
 def only(value: str, *, later: tuple[str, ...]) -> BeforeValidator:
     """Refuse the contract's *later* values with a message that says what this version has."""
 
@@ -130,3 +139,6 @@ Local = BeforeValidator(_local)
 
 Text = Annotated[str, Field(min_length=1, max_length=249), AfterValidator(_printable)]
 """Up to 249 printable characters."""
+
+Secret = Annotated[SecretStr, BeforeValidator(_secret)]
+"""A line that is kept as it is, blanks at its ends too, and shows neither in `repr` nor in a dump."""

@@ -1,13 +1,16 @@
 """Brokers for the tests: one of each kind per session, started when a test first asks for it, and one to be killed."""
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from app.broker import EmbeddedBroker
+from config.logging import NOISY
 from tests.broker.apache_kafka import FORGETFUL, ApacheKafka
 from tests.broker.proxy import Proxy
+from tests.broker.secure_kafka import SecureKafka
 from tests.broker.session import Broker, SessionBroker
 from tests.broker.topics import Topics, fresh_topics
 
@@ -63,6 +66,13 @@ def proxy(kafka: Broker) -> Iterator[Proxy]:
 
 
 @pytest.fixture(scope="session")
+def secure_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecureKafka]:
+    """An Apache Kafka with TLS and passwords, for tests marked `needs_apache_kafka`."""
+    with SecureKafka(tmp_path_factory.mktemp("secure-kafka")) as broker:
+        yield broker
+
+
+@pytest.fixture(scope="session")
 def tansu() -> Iterator[EmbeddedBroker]:
     """The embedded broker."""
     with EmbeddedBroker() as broker:
@@ -74,3 +84,17 @@ def topics(kafka: Broker) -> Iterator[Topics]:
     """An input, an output and a dead-letter topic of four partitions and a consumer group, all of this test's own."""
     with fresh_topics(kafka) as fresh:
         yield fresh
+
+
+@pytest.fixture
+def plain_logging() -> Iterator[None]:
+    """Logging that a test may configure: it is put back as it was, pytest's own handlers too."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    levels = {name: logging.getLogger(name).level for name in NOISY}
+    yield
+    logging.captureWarnings(False)
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    for name, was in levels.items():
+        logging.getLogger(name).setLevel(was)

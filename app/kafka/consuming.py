@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 from faust import Stream
+from faust.auth import Credentials
 from faust.types import StreamT
 
 from app.errors import ServiceError, StartFailed
@@ -19,9 +20,21 @@ CHUNK_RECORDS = 512
 
 
 def make_app(
-    kafka: KafkaSettings, batch: BatchSettings, listener: PartitionListener, progress: Progress | None = None
+    kafka: KafkaSettings,
+    batch: BatchSettings,
+    listener: PartitionListener,
+    *,
+    credentials: Credentials | None = None,
+    progress: Progress | None = None,
 ) -> ChunkApp:
-    """Return a Faust app for the input topic, not started yet; *progress* is told when its consumer moves.
+    """Return a Faust app for the input topic, not started yet.
+
+    Args:
+        kafka: the brokers, the topic and the group.
+        batch: how much may be in flight.
+        listener: who works on what comes.
+        credentials: how to connect; None: in plain text, without a login.
+        progress: is told when the consumer moves.
 
     Raises:
         StartFailed: Faust's compiled parts are missing; the pure Python ones acknowledge what they skip.
@@ -36,6 +49,7 @@ def make_app(
         kafka.consumer_group,
         broker=[f"{SCHEME}://{server}" for server in kafka.bootstrap_servers],
         broker_client_id="streamrank",
+        broker_credentials=credentials,
         ConsumerScheduler=ChunkScheduler,
         consumer_auto_offset_reset="earliest",  # where to go on when the broker has deleted what comes next
         consumer_metadata_max_age_ms=METADATA_MAX_AGE_MS,

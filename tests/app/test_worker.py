@@ -9,6 +9,7 @@ import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from importlib.metadata import Distribution, version
+from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
@@ -28,6 +29,7 @@ from tests.app.chunks import row
 from tests.app.kafka.harness import settings_for
 from tests.app.test_metrics import samples
 from tests.broker.records import Record
+from tests.broker.secure_kafka import PASSWORD, USER, SecureKafka
 from tests.broker.topics import TopicClient, Topics, fresh_topics
 
 POISON = 13.0
@@ -172,6 +174,55 @@ async def test_exactly_once_on_a_broker_without_transactions_ends_at_the_start(
         async with running(topics, NumpyModel(), monkeypatch, PROCESSING_GUARANTEE="exactly_once") as run:
             assert await run.ended() == 1
             assert "this broker has no transactions" in run.health.unhealthy()
+
+
+@pytest.mark.needs_apache_kafka
+@pytest.mark.parametrize("guarantee", ["at_least_once", "exactly_once"])
+async def test_a_secured_cluster_is_served_as_any_other(
+    secure_kafka: SecureKafka, monkeypatch: pytest.MonkeyPatch, guarantee: str
+):
+    secured = secured_variables(secure_kafka, PASSWORD)
+    with fresh_topics(secure_kafka) as topics:
+        topics.client.write(topics.input, rows(1, 2, 3, 4))
+        async with running(topics, NumpyModel(), monkeypatch, PROCESSING_GUARANTEE=guarantee, **secured) as run:
+            await run.ready()
+            await run.until(lambda: samples(run.worker._metrics)["streamrank_records_total", "published"] == 4)
+            assert PASSWORD not in json.dumps(run.health.status(), default=str)
+            assert await run.stop() == 0
+        assert len(await asyncio.to_thread(topics.client.read_all, topics.output)) == 4
+
+
+@pytest.mark.needs_apache_kafka
+async def test_a_wrong_password_ends_the_start_with_a_message_that_says_so_and_does_not_show_it(
+    secure_kafka: SecureKafka, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    with fresh_topics(secure_kafka) as topics:
+        async with running(topics, NumpyModel(), monkeypatch, **secured_variables(secure_kafka, "hushed")) as run:
+            assert await run.ended() == 1
+            assert "KAFKA_SASL_PASSWORD" in run.health.unhealthy()
+    assert "hushed" not in caplog.text
+
+
+async def test_a_certificate_that_cannot_be_used_ends_the_start(
+    topics: Topics, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    nonsense = tmp_path / "ca.pem"
+    nonsense.write_text("no certificate")
+    variables = {"KAFKA_SECURITY_PROTOCOL": "SSL", "KAFKA_SSL_CAFILE": str(nonsense)}
+    async with running(topics, NumpyModel(), monkeypatch, **variables) as run:
+        assert await run.ended() == 1
+        assert f"KAFKA_SSL_CAFILE={nonsense}: the file holds no certificate" in run.health.unhealthy()
+
+
+def secured_variables(broker: SecureKafka, password: str) -> dict[str, str]:
+    return {
+        "KAFKA_BOOTSTRAP_SERVERS": broker.address("SASL_TLS"),
+        "KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
+        "KAFKA_SASL_MECHANISM": "SCRAM-SHA-512",
+        "KAFKA_SASL_USERNAME": USER,
+        "KAFKA_SASL_PASSWORD": password,
+        "KAFKA_SSL_CAFILE": str(broker.authority.certfile),
+    }
 
 
 async def test_the_http_port_tells_the_steps_of_the_start_and_the_status(

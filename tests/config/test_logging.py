@@ -8,8 +8,14 @@ import sys
 from typing import Any
 
 import pytest
+from aiokafka.protocol.admin import (
+    SaslAuthenticateRequest_v0,
+    SaslAuthenticateRequest_v1,
+    SaslAuthenticateResponse_v0,
+    SaslAuthenticateResponse_v1,
+)
 
-from config.logging import ConsoleFormatter, JsonFormatter
+from config.logging import ConsoleFormatter, JsonFormatter, configure_logging
 
 PROLOGUE = "import logging, sys, warnings; from config.logging import configure_logging as configure\n"
 
@@ -155,8 +161,6 @@ LIBRARIES = ("faust", "faust.app.base", "mode.services", "aiokafka.consumer", "k
 def test_libraries_are_heard_from_warning_on_and_all_of_them_at_debug(
     level: str, heard: list[str], library: str, plain_logging: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from config.logging import configure_logging
-
     configure_logging("DEBUG")
     configure_logging(level)
     logging.getLogger("app.worker").debug("ours debug")
@@ -167,20 +171,26 @@ def test_libraries_are_heard_from_warning_on_and_all_of_them_at_debug(
     assert [line.partition(": ")[2] for line in capsys.readouterr().err.splitlines()] == heard
 
 
-@pytest.fixture
-def plain_logging() -> Any:
-    """Put logging back as it was, pytest's own handlers too."""
-    from config.logging import NOISY
+@pytest.mark.parametrize(
+    "exchanged",
+    [
+        SaslAuthenticateRequest_v0(b"\0alice\0hush"),
+        SaslAuthenticateRequest_v1(b"\0alice\0hush"),
+        SaslAuthenticateResponse_v0(0, "hush", b"hush"),
+        SaslAuthenticateResponse_v1(0, "hush", b"hush", 0),
+    ],
+)
+def test_what_is_exchanged_to_log_in_is_never_written(
+    exchanged: Any, plain_logging: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configure_logging("DEBUG")
 
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    levels = {name: logging.getLogger(name).level for name in NOISY}
-    yield
-    logging.captureWarnings(False)
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    for name, was in levels.items():
-        logging.getLogger(name).setLevel(was)
+    logging.getLogger("aiokafka.conn").debug("Request to %s:%d %d: %s", "kafka", 9092, 1, exchanged)
+    logging.getLogger("aiokafka.conn").debug("Request to %s:%d %d: %s", "kafka", 9092, 1, "another one")
+
+    assert "hush" in repr(exchanged)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.endswith("Request to kafka:9092 1: another one")
 
 
 def test_python_warnings_are_logged() -> None:

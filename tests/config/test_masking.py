@@ -8,6 +8,15 @@ def test_a_secret_variable_shows_nothing_of_its_value(variable: str) -> None:
     assert shown(variable, "hush") == "***"
 
 
+@pytest.mark.parametrize("path", ["/run/secrets/password", "./password", "../password"])
+def test_the_path_of_a_file_with_a_secret_is_shown(path: str) -> None:
+    assert shown("KAFKA_SASL_PASSWORD_FILE", path) == path
+
+
+def test_what_may_be_the_secret_in_the_place_of_its_path_is_masked() -> None:
+    assert shown("KAFKA_SASL_PASSWORD_FILE", "hush/1") == "***"
+
+
 @pytest.mark.parametrize(
     ("value", "visible"),
     [

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from config.settings import VARIABLES, Settings, load_settings
 
@@ -23,8 +23,19 @@ def test_the_required_variables_alone_give_the_defaults_of_the_contract() -> Non
             "consumer_group": "streamrank",
             "auto_offset_reset": "earliest",
             "processing_guarantee": "at_least_once",
+            "transaction_max_ms": 100,
             "commit_interval_ms": 100,
             "session_timeout_ms": 10_000,
+        },
+        "security": {
+            "protocol": "PLAINTEXT",
+            "sasl_mechanism": None,
+            "sasl_username": None,
+            "sasl_password": None,
+            "ssl_cafile": None,
+            "ssl_certfile": None,
+            "ssl_keyfile": None,
+            "ssl_key_password": None,
         },
         "model": {
             "path": Path("/models/digits"),
@@ -59,9 +70,18 @@ EVERY_VARIABLE = {
     "DEAD_LETTER_TOPIC": ("a" * 249, "a" * 249),
     "CONSUMER_GROUP": ("team a", "team a"),
     "AUTO_OFFSET_RESET": ("latest", "latest"),
-    "PROCESSING_GUARANTEE": ("at_least_once", "at_least_once"),
+    "PROCESSING_GUARANTEE": ("exactly_once", "exactly_once"),
+    "TRANSACTION_MAX_MS": ("0", 0),
     "COMMIT_INTERVAL_MS": ("1", 1),
     "KAFKA_SESSION_TIMEOUT_MS": ("1000", 1000),
+    "KAFKA_SECURITY_PROTOCOL": ("sasl_ssl", "SASL_SSL"),
+    "KAFKA_SASL_MECHANISM": ("SCRAM-SHA-512", "SCRAM-SHA-512"),
+    "KAFKA_SASL_USERNAME": ("alice", "alice"),
+    "KAFKA_SASL_PASSWORD": (" hush ", SecretStr(" hush ")),
+    "KAFKA_SSL_CAFILE": ("ca.pem", Path("ca.pem")),
+    "KAFKA_SSL_CERTFILE": ("cert.pem", Path("cert.pem")),
+    "KAFKA_SSL_KEYFILE": ("key.pem", Path("key.pem")),
+    "KAFKA_SSL_KEY_PASSWORD": ("hush", SecretStr("hush")),
     "MODEL_PATH": ("models/mine", Path("models/mine")),
     "MODEL_NAME": ("mlp", "mlp"),
     "MODEL_VERSION": ("003", "003"),
@@ -128,7 +148,7 @@ def test_settings_can_be_written_as_json() -> None:
 def test_by_themselves_settings_read_no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTP", '{"HTTP_PORT": 1}')
 
-    with pytest.raises(ValidationError, match="7 validation errors"):
+    with pytest.raises(ValidationError, match="8 validation errors"):
         Settings()  # type: ignore[call-arg]
 
 

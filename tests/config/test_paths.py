@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from config.model import missing_paths
+from config.paths import PATHS, missing_paths
+from config.settings import VARIABLES, load_settings
 from config.sources import Given
 
 
@@ -21,10 +22,23 @@ def test_paths_that_are_there_are_no_mistakes(tmp_path: Path) -> None:
 def test_each_path_that_is_not_there_is_a_line_with_its_variable_and_the_reason(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
-    assert missing(MODEL_PATH=f"{tmp_path}/file/digits", MODEL_LABELS_PATH=f"{tmp_path}/me\n") == [
+    assert missing(
+        MODEL_PATH=f"{tmp_path}/file/digits", MODEL_LABELS_PATH=f"{tmp_path}/me\n", KAFKA_SSL_CAFILE=f"{tmp_path}/ca"
+    ) == [
         f"MODEL_PATH={tmp_path}/file/digits: Not a directory",
         f"MODEL_LABELS_PATH={tmp_path}/me: No such file or directory",
+        f"KAFKA_SSL_CAFILE={tmp_path}/ca: No such file or directory",
     ]
+
+
+def test_every_setting_that_is_a_path_is_looked_for() -> None:
+    defaults = load_settings({"INPUT_TOPIC": "a", "OUTPUT_TOPIC": "b", "MODEL_PATH": "m"}, env_file=None)
+    annotations = {
+        name: str(type(getattr(defaults, one.group)).model_fields[one.field].annotation)
+        for name, one in VARIABLES.items()
+    }
+
+    assert {name for name, annotation in annotations.items() if "Path" in annotation} == set(PATHS)
 
 
 @pytest.mark.parametrize("url", ["s3://bucket/model", "https://me:hush@host/model"])
