@@ -17,6 +17,7 @@ from tests.app.kafka.publishing import connected, numbered
 from tests.app.kafka.test_fetched import Latin1
 from tests.broker.proxy import Proxy
 from tests.broker.records import Record
+from tests.broker.session import Broker
 from tests.broker.topics import Topics, fresh_topics
 
 
@@ -53,6 +54,15 @@ async def test_every_record_is_read_once_and_in_order_from_batches_of_any_size(a
         assert await values(reader, 0, Span(2, 5)) == expected[2:5]
         assert await values(reader, 1, spans[1]) == []
         assert [len(value or b"") for value in await values(reader, 2, spans[2])] == [600_000] * 5
+
+
+@pytest.mark.needs_apache_kafka
+async def test_a_record_that_is_larger_than_what_is_fetched_at_once_is_read_too(kafka: Broker):
+    with fresh_topics(kafka, config={"max.message.bytes": "10000000"}) as topics:
+        sizes = [3_000_000, 1, 2_000_000]
+        await write(topics, *(Record(b"x" * size, partition=0) for size in sizes))
+        async with reading(topics) as reader:
+            assert [len(value or b"") for value in await values(reader, 0, Span(0, 3))] == sizes
 
 
 async def test_the_end_is_where_it_was_when_it_was_asked_for(any_topics: Topics):
