@@ -1,4 +1,4 @@
-"""The command line: `streamrank serve | config | demo`."""
+"""The command line: `streamrank serve | config | demo | dead-letters`."""
 
 import argparse
 import json
@@ -20,6 +20,7 @@ examples:
                                read images, rank them with the model, publish to rankings
   streamrank config            show every setting and where its value came from
   streamrank demo              watch it all run on this machine
+  streamrank dead-letters list look at the records that were refused
 
 All settings are environment variables; a file .env in the working directory works too.
 """
@@ -44,6 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given[:1] == ["demo"]:
         # Its options and its --help are its own.
         return demo(given[1:])
+    if given[:1] == ["dead-letters"]:
+        return dead_letters(given[1:])
     wanted = _parser().parse_args(given)
     run: Callable[[argparse.Namespace], int] = wanted.run
     return run(wanted)
@@ -63,6 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     config_parser = _add(commands, config, "show the settings, secrets masked", _CONFIG_EXAMPLES)
     config_parser.add_argument("--json", action="store_true", help="print one JSON object")
     commands.add_parser("demo", help="a broker, a model, the service and real records, on this machine")
+    commands.add_parser("dead-letters", help="look at the records that were refused, and send them back")
     return parser
 
 
@@ -157,6 +161,13 @@ def demo(arguments: list[str]) -> int:
         return _stop(
             f"the demo needs the package {missing}, which is not installed: pip install 'streamrank[cpu,demo]'"
         )
+
+
+def dead_letters(arguments: list[str]) -> int:
+    """List, show or replay dead letters."""
+    from app.deadletters.run import main as run
+
+    return run(arguments)
 
 
 def _refuse(mistakes: Sequence[str]) -> int:

@@ -118,7 +118,7 @@ def test_our_log_lines_are_written_while_those_of_libraries_are_held_back(
     assert [json.loads(line)["message"] for line in done.stderr.splitlines()] == shown
 
 
-@pytest.mark.parametrize("command", [["--help"], ["serve", "--help"], ["config", "--help"]])
+@pytest.mark.parametrize("command", [["--help"], ["serve", "--help"], ["config", "--help"], ["dead-letters", "--help"]])
 def test_help_shows_examples(command: list[str], tmp_path: Path) -> None:
     done = streamrank(*command, cwd=tmp_path)
 

@@ -1,0 +1,47 @@
+"""Kinds of argument, for argparse."""
+
+import argparse
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def reading(kind: Callable[[str], T]) -> Callable[[str], T]:
+    """Return *kind* such that argparse tells what its ValueError says."""
+
+    def read(text: str) -> T:
+        try:
+            return kind(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from error
+
+    return read
+
+
+@reading
+def natural(text: str) -> int:
+    """A whole number from 0."""
+    if not text.isdecimal():
+        raise ValueError(f"{text!r} is not a whole number from 0")
+    return int(text)
+
+
+@reading
+def count(text: str) -> int:
+    """A whole number from 1."""
+    if not text.isdecimal() or not int(text):
+        raise ValueError(f"{text!r} is not a whole number from 1")
+    return int(text)
+
+
+@reading
+def rate(text: str) -> float:
+    """So many a second."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0.001 <= number <= 1_000_000:
+        raise ValueError(f"{text!r} is not a number between 0.001 and 1000000")
+    return number
