@@ -36,7 +36,7 @@ async def _matching(options: ListOptions, reader: TopicReader) -> AsyncIterator[
     newest: deque[Letter] = deque(maxlen=options.limit)
     in_the_way = sys.stdout.isatty() and not (options.summary or options.limit)
     total = 0 if in_the_way else sum(span.size for span in spans.values())
-    with gauge("read", total, sys.stderr) as moved:
+    with gauge("letters", total, sys.stderr) as moved:
         async with aclosing(letters(reader, spans)) as every:
             async for letter in every:
                 if total:

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaConnectionError, KafkaError
 
 from app.errors import StartFailed, StreamRankError
 from app.kafka.client import Client
@@ -32,17 +32,24 @@ async def visit(servers: Sequence[str], security: Security, topics: Sequence[str
     """
     client = Client(servers, security=security.client_options)
     try:
-        await client.start()
+        await _start(client)
         if missing := await client.missing(topics):
             raise VisitFailed(f"there is no topic {' and no topic '.join(missing)}", NO_SUCH_TOPIC)
         await client.watch(topics)
         yield client
     except DENIED as error:
         raise VisitFailed(f"the broker denies it to this user: {error}", UNREACHABLE) from error
-    except (KafkaError, OSError, TimeoutError) as error:
+    except (KafkaError, TimeoutError) as error:
         raise VisitFailed(await _why(servers, security, error), UNREACHABLE) from error
     finally:
         await client.stop()
+
+
+async def _start(client: Client) -> None:
+    try:
+        await client.start()
+    except OSError as error:
+        raise KafkaConnectionError(str(error)) from error
 
 
 async def _why(servers: Sequence[str], security: Security, error: Exception) -> str:

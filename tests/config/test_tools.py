@@ -26,6 +26,12 @@ def test_what_is_given_counts_also_where_it_is_not_needed(tmp_path: Path) -> Non
         load_for_tool({"INPUT_TOPIC": "images", "OUTPUT_TOPIC": "images"}, without=("MODEL_PATH",), env_file=None)
 
 
+def test_a_file_that_cannot_be_read_is_a_mistake_as_ever(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("INPUT_TOPIC='images\n")
+    with pytest.raises(SettingsError, match="line 1 cannot be read"):
+        load_for_tool({"INPUT_TOPIC": "in"}, without=("MODEL_PATH", "OUTPUT_TOPIC"), env_file=tmp_path / ".env")
+
+
 def test_everything_else_is_demanded_and_checked_as_ever() -> None:
     with pytest.raises(SettingsError) as caught:
         load_for_tool({"KAFKA_SECURITY_PROTOCOL": "SASL"}, without=("MODEL_PATH",), env_file=None)

@@ -66,6 +66,13 @@ def test_what_somebody_else_wrote_is_no_letter_of_ours_and_keeps_all_its_headers
     assert (found.verdict, found.omitted, found.headers) == (None, None, tuple(headers))
 
 
+def test_a_value_that_is_there_was_not_left_out_whatever_a_header_says() -> None:
+    headers = [*outgoing().headers, ("value-omitted", b"5")]
+    found = letter(Outgoing(b"k", b"value", headers))
+
+    assert (found.verdict, found.omitted, found.headers) == (None, None, tuple(headers))
+
+
 def test_a_record_without_a_timestamp_says_so() -> None:
     assert letter(timestamp=-1).timestamp is None
 

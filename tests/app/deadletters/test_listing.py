@@ -1,13 +1,19 @@
 """`streamrank dead-letters list`, on each kind of broker."""
 
 import json
+import os
+import shlex
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 from aiokafka import TopicPartition
 
 from app.deadletters import run as command
 from app.errors import Reason
+from tests.app.deadletters.conftest import environment
 from tests.app.deadletters.letters import letters_from, outgoing, written
 from tests.broker.records import Record
 from tests.broker.topics import Topics
@@ -147,14 +153,23 @@ def test_wrong_settings_end_with_2_and_a_broker_that_is_not_there_with_3(
     assert wrong.said[0].startswith("INPUT_TOPIC is missing")
 
 
-def test_ctrl_c_ends_with_130_and_a_reader_that_goes_away_with_141(
-    topics: Topics, dead_letters, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run = dead_letters(topics)
-    for error, status in ((KeyboardInterrupt(), 130), (BrokenPipeError(), 141)):
+def test_a_reader_that_goes_away_ends_it_without_a_word(topics: Topics, tmp_path: Path) -> None:
+    topics.client.write(topics.dead_letters, letters_from(topics.input, 5000))
+    command = f"{shlex.quote(sys.executable)} -m app dead-letters list; echo $? >&2"
+    done = subprocess.run(
+        ["sh", "-c", f"({command}) | head -1"],
+        cwd=tmp_path,
+        env={**os.environ, **environment(topics), "PYTHONPATH": str(Path(__file__).parents[3])},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert (done.stdout.split()[0], done.stderr) == ("PLACE", "141\n")
 
-        async def interrupted(*_: object, error: BaseException = error) -> int:
-            raise error
 
-        monkeypatch.setattr(command, "show_list", interrupted)
-        assert run("list").status == status
+def test_ctrl_c_ends_with_130(topics: Topics, dead_letters, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def interrupted(*_: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command, "show_list", interrupted)
+    assert dead_letters(topics)("list").status == 130

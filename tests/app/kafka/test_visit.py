@@ -51,6 +51,12 @@ async def test_a_wrong_password_is_told_with_the_variables_to_change(secure_kafk
     assert "does not accept KAFKA_SASL_USERNAME=mallory (PLAIN) with this KAFKA_SASL_PASSWORD" in str(ended)
 
 
+async def test_what_goes_wrong_with_something_else_is_not_the_brokers_fault(tansu: EmbeddedBroker) -> None:
+    with pytest.raises(BrokenPipeError):
+        async with visit([tansu.bootstrap_servers], PLAIN, []):
+            raise BrokenPipeError
+
+
 @pytest.mark.parametrize(
     ("error", "message"),
     [
