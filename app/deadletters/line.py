@@ -38,8 +38,8 @@ def line(letter: Letter, now_ms: int, *, source_width: int, width: int | None) -
 
 
 def as_json(letter: Letter, now_ms: int) -> str:
-    """Return everything about *letter* but its value and headers as a JSON object on one line."""
-    return json.dumps(_fields(letter, now_ms), ensure_ascii=False)
+    """Return everything about *letter* but its value and headers as a JSON object on one line of ASCII."""
+    return json.dumps(_fields(letter, now_ms))
 
 
 def _fields(letter: Letter, now_ms: int) -> dict[str, Any]:

@@ -3,6 +3,8 @@
 import asyncio
 import os
 import sys
+from io import TextIOWrapper
+from typing import cast
 
 from app.deadletters.listing import show_list
 from app.deadletters.options import ListOptions, ReplayOptions, ShowOptions, parse
@@ -32,6 +34,8 @@ def main(arguments: list[str]) -> int:
     except StartFailed as error:
         return _refuse(str(error), status=WRONG_SETTINGS)
     _log_little(settings.service)
+    # What comes from records may be more than the terminal's encoding knows.
+    cast(TextIOWrapper, sys.stdout).reconfigure(errors="backslashreplace")
     try:
         match options:
             case ListOptions():

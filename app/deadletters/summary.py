@@ -61,7 +61,7 @@ class Summary:
         for kind, counts in self._counts.items():
             for name, count in _by_frequency(counts):
                 times = {"oldest": _time(count.oldest), "newest": _time(count.newest)}
-                yield json.dumps({kind: name, "letters": count.letters, **times}, ensure_ascii=False)
+                yield json.dumps({kind: name, "letters": count.letters, **times})
 
 
 def _by_frequency(counts: Mapping[str, _Count]) -> list[tuple[str, _Count]]:

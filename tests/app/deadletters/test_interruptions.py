@@ -96,8 +96,7 @@ def test_a_replay_that_is_killed_again_and_again_neither_loses_nor_doubles_anyth
             time.sleep(chance.uniform(0, 0.15))
             replay.process.kill()
             killed += replay.process.wait() == -signal.SIGKILL
-    assert killed >= 5
-    assert 0 < len(numbers(topics)) < 20_000
+    assert killed >= 3
     with replaying(topics, tmp_path) as replay:
         status, said = replay.wait()
     assert (status, "written" in said) == (0, True)
@@ -124,22 +123,23 @@ def test_without_transactions_a_replay_that_is_killed_loses_nothing(tansu: Embed
 def test_a_replay_that_is_killed_while_it_commits_neither_loses_nor_doubles_anything(
     topics: Topics, tmp_path: Path, proxy: Proxy
 ) -> None:
-    topics.client.write(topics.dead_letters, letters_from(topics.input, 4000))
+    topics.client.write(topics.dead_letters, letters_from(topics.input, 9000))
     for api_key in (ApiKey.PRODUCE, ApiKey.ADD_OFFSETS_TO_TXN, ApiKey.TXN_OFFSET_COMMIT, ApiKey.END_TXN):
-        for reaches_the_broker in (False, True):
+        for too_late in (False, True):
             seen = proxy.requests[api_key]
-            with replaying(topics, tmp_path, servers=proxy.bootstrap_servers) as replay:
+            with replaying(topics, tmp_path, "--rate", "2000", servers=proxy.bootstrap_servers) as replay:
                 proxy.wait_for_requests(api_key, seen + 3)
                 with proxy.hold(api_key) as hold:
                     hold.wait()
                     replay.process.kill()
-                    replay.process.wait()
-                    if not reaches_the_broker:
-                        proxy.cut()
-                proxy.heal()
+                    if too_late:
+                        # The next one has begun before the broker gets what was under way.
+                        with replaying(topics, tmp_path, "--limit", "300") as following:
+                            assert following.wait()[0] == 0
+                hold.wait_until_answered()
     with replaying(topics, tmp_path) as replay:
         assert replay.wait()[0] == 0
-    assert sorted(numbers(topics)) == list(range(4000))
+    assert sorted(numbers(topics)) == list(range(9000))
 
 
 @needs_apache_kafka
@@ -195,7 +195,7 @@ def test_a_second_signal_ends_it_at_once(topics: Topics, tmp_path: Path, proxy: 
 def test_lost_answers_cost_neither_a_record_nor_a_doubling(topics: Topics, tmp_path: Path, proxy: Proxy) -> None:
     topics.client.write(topics.dead_letters, letters_from(topics.input, 4000))
     servers = proxy.bootstrap_servers
-    with replaying(topics, tmp_path, "--rate", "2000", servers=servers) as replay:
+    with replaying(topics, tmp_path, "--rate", "1000", servers=servers) as replay:
         for api_key in (ApiKey.PRODUCE, ApiKey.END_TXN, ApiKey.TXN_OFFSET_COMMIT):
             proxy.wait_for_requests(api_key, proxy.requests[api_key] + 2)
             proxy.cut()

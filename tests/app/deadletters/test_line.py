@@ -39,6 +39,12 @@ def test_a_letter_that_is_not_ours_is_said_to_be_so() -> None:
     ]
 
 
+def test_what_programs_get_commands_no_terminal_either() -> None:
+    found = letter(outgoing(key="\x9b2J\u202eé".encode()))
+    assert as_json(found, NOW).isascii()
+    assert json.loads(as_json(found, NOW))["key"] == "\x9b2J\u202eé"
+
+
 def test_programs_get_all_but_value_and_headers_as_an_object() -> None:
     found = letter(outgoing(41, b"x" * 9, headers=(("replay-count", b"2"),), omitted=True), 3, 17, NOW - 1500)
 

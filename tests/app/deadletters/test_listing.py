@@ -34,10 +34,13 @@ def test_letters_of_all_partitions_are_listed_the_newest_last(any_topics: Topics
     assert (done.status, done.err) == (0, "")
     head, *lines = done.lines
     assert head.split() == ["PLACE", "AGE", "REASON", "SOURCE", "MESSAGE"]
-    assert [line.split() for line in lines] == [
+    cells = [line.split(maxsplit=4) for line in lines]
+    assert [[place, *rest] for place, _age, *rest in cells] == [
         [
-            *(f"{number % 4}@{number // 4}", "0s", str(REASONS[number % 3])),
-            *(f"{topics.input}[{number % 4}]@{number}", "record", str(number), "is", "wrong"),
+            f"{number % 4}@{number // 4}",
+            str(REASONS[number % 3]),
+            f"{topics.input}[{number % 4}]@{number}",
+            f"record {number} is wrong",
         ]
         for number in range(50)
     ]
@@ -71,8 +74,8 @@ def test_only_the_newest_are_shown_where_so_many_are_wanted(topics: Topics, dead
         (["--place", "1@2", "--place", "0@0"], [0, 9]),
         (["--place", "7@0"], []),
         (["--source-topic", "elsewhere"], []),
-        (["--since", "30s"], [12, 13]),
-        (["--until", "30s", "--reason", "model_error"], [1, 4, 7, 10]),
+        (["--since", "1h"], [12, 13]),
+        (["--until", "1h", "--reason", "model_error"], [1, 4, 7, 10]),
         (["--since", "2020-01-01T00:00:00Z", "--until", "2020-01-02T00:00:00+01:00"], []),
     ],
 )
@@ -80,12 +83,12 @@ def test_filters_leave_what_they_say(topics: Topics, dead_letters, filters: list
     now = int(time.time() * 1000)
     records = letters_from(topics.input, 14, reasons=REASONS)
     old = [
-        Record(each.value, each.key, each.headers, each.partition, now - 60_000 + number)
+        Record(each.value, each.key, each.headers, each.partition, now - 7_200_000 + number)
         for number, each in enumerate(records)
     ]
     topics.client.write(topics.dead_letters, [*old[:12], *records[12:]])
     if "--reason" in filters or "--stage" in filters:
-        filters = [*filters, "--until", "30s"]
+        filters = [*filters, "--until", "1h"]
 
     done = dead_letters(topics)("list", "--json", *filters)
 
@@ -165,6 +168,22 @@ def test_a_reader_that_goes_away_ends_it_without_a_word(topics: Topics, tmp_path
         check=True,
     )
     assert (done.stdout.split()[0], done.stderr) == ("PLACE", "141\n")
+
+
+def test_what_the_terminal_cannot_write_is_written_as_an_escape(topics: Topics, tmp_path: Path) -> None:
+    bad = outgoing(3, source=TopicPartition(topics.input, 0))
+    headers = [(name, "größer".encode() if name == "error-message" else value) for name, value in bad.headers]
+    topics.client.write(topics.dead_letters, [Record(b"y", headers=tuple(headers), partition=0)])
+    variables = {**environment(topics), "PYTHONPATH": str(Path(__file__).parents[3]), "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(
+        [sys.executable, "-m", "app", "dead-letters", "list"],
+        cwd=tmp_path,
+        env={**os.environ, **variables},
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.endswith(b"  gr\\xf6\\xdfer\n")
 
 
 def test_ctrl_c_ends_with_130(topics: Topics, dead_letters, monkeypatch: pytest.MonkeyPatch) -> None:
