@@ -239,10 +239,12 @@ class Consumer(driver.Consumer):
         # A crash ends the consumer thread; a commit handed to it then is cancelled, or waited for without end.
         commit = asyncio.ensure_future(super()._commit(offsets))
         crashed = asyncio.ensure_future(self._crashed.wait())
-        await asyncio.wait([commit, crashed], return_when=asyncio.FIRST_COMPLETED)
-        crashed.cancel()
-        if not commit.done():
-            commit.cancel()
+        try:
+            await asyncio.wait([commit, crashed], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            crashed.cancel()
+            if not commit.done():
+                commit.cancel()
         return commit.done() and not commit.cancelled() and commit.result()
 
     # -- coming and going of partitions
@@ -324,9 +326,12 @@ class Consumer(driver.Consumer):
         self.stop_flow()
         await self._stop_opening()
         await self.app.listener.partitions_revoked()
-        # A commit under way may have begun before the last acknowledgement, and `commit` would leave it at that.
-        await self.maybe_wait_for_commit_to_finish()
-        await self.commit()
+        # Bounded, because aiokafka tries for ever while a topic or its coordinator is gone.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self.app.conf.broker_session_timeout / 2):
+                # A commit under way may have begun before the last acknowledgement; `commit` would leave it at that.
+                await self.maybe_wait_for_commit_to_finish()
+                await self.commit()
         committed = all(watermark.committable() is None for watermark in self.watermarks.values())
         self.assigned = set()
         for tp in list(self.watermarks):

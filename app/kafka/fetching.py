@@ -2,24 +2,28 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import suppress
 from typing import Any, TypeVar
 
 from aiokafka import OffsetAndMetadata, TopicPartition
+from aiokafka.client import ConnectionGroup
+from aiokafka.conn import CloseReason
 from aiokafka.consumer.fetcher import FetchResult
 from aiokafka.errors import (
     CommitFailedError,
     ConsumerStoppedError,
     IllegalStateError,
     NotCoordinatorError,
+    RequestTimedOutError,
     for_code,
 )
+from aiokafka.protocol.group import JoinGroupRequest, SyncGroupRequest
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 from faust.types import TP
 
 from app.kafka.chunk import Chunk
-from app.kafka.client import NotSent
+from app.kafka.client import REQUEST_TIMEOUT_MS, NotSent
 from app.kafka.fetched import take
 from app.kafka.in_flight import Room
 from app.kafka.protocol import SettledOffsetsRequest, settled_offset
@@ -62,6 +66,8 @@ class ChunkThread(AIOKafkaConsumerThread):
         coordinator = self._ensure_consumer()._coordinator
         coordinator._do_heartbeat = self._noting(coordinator._do_heartbeat)
         coordinator._on_join_complete = self._noting(coordinator._on_join_complete)
+        client = self._ensure_consumer()._client
+        client.send = _bounded(client)
 
     def _noting(self, ask: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
         async def noted(*args: Any, **kwargs: Any) -> Any:
@@ -95,6 +101,11 @@ class ChunkThread(AIOKafkaConsumerThread):
             await self._ensure_consumer()._client.close()
 
     # -- called from the other thread
+
+    async def commit(self, offsets: Mapping[TP, int]) -> bool:
+        """Commit offsets; whoever is cancelled leaves nothing behind that would commit them later."""
+        committed: bool = await self._here(self._commit(offsets))
+        return committed
 
     async def _here(self, work: Coroutine[Any, Any, T]) -> T:
         """Do *work* on this thread; mode's queue of calls makes three tasks for each."""
@@ -241,6 +252,28 @@ class ChunkThread(AIOKafkaConsumerThread):
         if start == end:
             return None
         return Chunk(taken.records, tp=tp, start=start, end=end, nbytes=taken.nbytes, epoch=self._epochs[tp])
+
+
+def _bounded(client: Any) -> Callable[..., Awaitable[Any]]:
+    """The client's way to ask, with an end to its patience.
+
+    aiokafka has one for all requests, and since joining a group may take as long as its slowest member, that is half a
+    minute: much too long to find out that a connection leads nowhere any more.
+    """
+    send = client.send
+
+    async def bounded(node: int, request: Any, *, group: Any = ConnectionGroup.DEFAULT) -> Any:
+        if isinstance(request, JoinGroupRequest | SyncGroupRequest):
+            return await send(node, request, group=group)
+        try:
+            async with asyncio.timeout(REQUEST_TIMEOUT_MS / 1000):
+                return await send(node, request, group=group)
+        except TimeoutError as error:
+            if connection := client._conns.pop((node, group), None):
+                connection.close(reason=CloseReason.CONNECTION_TIMEOUT)
+            raise RequestTimedOutError from error
+
+    return bounded
 
 
 def _pause(subscriptions: Any) -> None:
