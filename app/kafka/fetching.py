@@ -14,6 +14,7 @@ from aiokafka.errors import (
     CommitFailedError,
     ConsumerStoppedError,
     IllegalStateError,
+    KafkaError,
     NotCoordinatorError,
     RequestTimedOutError,
     for_code,
@@ -24,6 +25,7 @@ from faust.types import TP
 
 from app.kafka.chunk import Chunk
 from app.kafka.client import REQUEST_TIMEOUT_MS, NotSent
+from app.kafka.denied import DENIED, denied
 from app.kafka.fetched import take
 from app.kafka.in_flight import Room
 from app.kafka.protocol import SettledOffsetsRequest, settled_offset
@@ -66,6 +68,7 @@ class ChunkThread(AIOKafkaConsumerThread):
         coordinator = self._ensure_consumer()._coordinator
         coordinator._do_heartbeat = self._noting(coordinator._do_heartbeat)
         coordinator._on_join_complete = self._noting(coordinator._on_join_complete)
+        coordinator._push_error_to_user = self._telling(coordinator._push_error_to_user)
         client = self._ensure_consumer()._client
         client.send = _bounded(client)
 
@@ -78,6 +81,16 @@ class ChunkThread(AIOKafkaConsumerThread):
             return answer
 
         return noted
+
+    def _telling(self, push: Callable[[KafkaError], Awaitable[Any]]) -> Callable[[KafkaError], Awaitable[Any]]:
+        """Tell the listener what ends all coordination: aiokafka keeps it until records are asked for."""
+
+        def told(error: KafkaError) -> Awaitable[Any]:
+            failed = self.consumer.app.listener.failed
+            self.consumer.loop.call_soon_threadsafe(failed, denied(error) if isinstance(error, DENIED) else error)
+            return push(error)
+
+        return told
 
     async def stop(self) -> None:
         """End the thread; mode would hold up everybody's event loop until it has ended."""

@@ -16,11 +16,13 @@ import pytest
 from aiohttp import ClientSession
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaConnectionError, TopicAuthorizationFailedError
+from confluent_kafka.admin import ResourceType
 from mode.threads import WorkerThread
 
 from app.broker import EmbeddedBroker
 from app.errors import PublishFailed, StartFailed
 from app.ports import free_ports
+from app.watchdog import Watchdog
 from app.worker import Worker, _until_it_works
 from models.errors import ModelNotUsable, RowsRefused
 from models.numpy_model import NumpyModel
@@ -359,6 +361,127 @@ async def test_a_model_that_fails_for_everything_ends_the_worker_with_1_and_blam
     for topic in (topics.output, topics.dead_letters):
         assert await asyncio.to_thread(topics.client.read_all, topic) == []
     assert await asyncio.to_thread(topics.client.committed_offsets, topics.input, topics.group) == {}
+
+
+def impatient(monkeypatch: pytest.MonkeyPatch, seconds: float = 1.0) -> None:
+    """Let the watchdog wait a second instead of a minute."""
+
+    def watchdog(*args: Any, **options: Any) -> Watchdog:
+        return Watchdog(*args, **{**options, "stuck_seconds": seconds})
+
+    monkeypatch.setattr("app.worker.Watchdog", watchdog)
+    monkeypatch.setattr("app.watchdog.LOOK_SECONDS", 0.05)
+
+
+async def test_a_model_call_that_hangs_fails_livez_and_ends_the_worker_with_1_and_nothing_is_committed(
+    topics: Topics, monkeypatch: pytest.MonkeyPatch
+):
+    model = Held()
+    async with running(topics, model, monkeypatch, MODEL_TIMEOUT_SECONDS="0.5") as run:
+        await run.ready()
+        topics.client.write(topics.input, rows(1, 2, 3))
+        async with ClientSession(f"http://127.0.0.1:{run.port}") as session:
+            await run.until(model.called.is_set)
+            reasons: list[str] = []
+            while not run.task.done() and not reasons:
+                async with session.get("/livez") as answer:
+                    if answer.status == 503:
+                        reasons.append(await answer.text())
+        assert "a model call has not returned for" in reasons[0]
+        assert "MODEL_TIMEOUT_SECONDS=0.5" in reasons[0]
+        assert await run.ended() == 1
+    model.go_on.set()
+    assert await asyncio.to_thread(topics.client.read_all, topics.output) == []
+    assert await asyncio.to_thread(topics.client.committed_offsets, topics.input, topics.group) == {}
+
+
+async def never(*_: object, **__: object) -> None:
+    await asyncio.Event().wait()
+
+
+async def nothing(*_: object, **__: object) -> dict[Any, Any]:
+    await asyncio.sleep(0.01)
+    return {}
+
+
+DEAD = [
+    ("app.kafka.sender.Sender._deliver", never, "a publisher that sends nothing"),
+    ("app.kafka.fetching.ChunkThread._take_chunks", nothing, "a consumer that falls silent"),
+    ("app.pipeline.Pipeline.accept", lambda *_: None, "an agent that does nothing with what comes"),
+    ("app.lane.Lane._commit", never, "a lane that acknowledges nothing"),
+]
+
+
+@pytest.mark.parametrize("dead", DEAD, ids=[each[2] for each in DEAD])
+async def test_a_part_that_is_dead_ends_the_worker_with_1_and_nothing_is_committed(
+    topics: Topics, monkeypatch: pytest.MonkeyPatch, dead: tuple[str, Any, str]
+):
+    impatient(monkeypatch)
+    monkeypatch.setattr(dead[0], dead[1])
+    async with running(topics, NumpyModel(), monkeypatch) as run:
+        topics.client.write(topics.input, rows(1, 2, 3))
+        assert await run.ended() == 1
+        assert "nothing has moved for" in run.health.unhealthy()
+    assert await asyncio.to_thread(topics.client.committed_offsets, topics.input, topics.group) == {}
+
+
+async def test_an_agent_that_ends_by_itself_ends_the_worker_with_1(topics: Topics, monkeypatch: pytest.MonkeyPatch):
+    async with running(topics, NumpyModel(), monkeypatch) as run:
+        await run.ready()
+        for agent in run.worker._app.agents.values():
+            for actor in agent._actors:
+                await actor.stream.throw(StopAsyncIteration())
+        topics.client.write(topics.input, rows(1, 2, 3))
+        assert await run.ended() == 1
+
+
+@pytest.mark.needs_apache_kafka  # the embedded broker takes records for topics that it does not have
+async def test_an_input_topic_that_is_gone_for_a_while_is_told_and_the_new_one_is_read_from_its_beginning(
+    topics: Topics, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("app.kafka.consuming.METADATA_MAX_AGE_MS", 300)
+    monkeypatch.setattr("app.kafka.topics.POLL_SECONDS", 0.1)
+    async with running(topics, NumpyModel(), monkeypatch) as run:
+        await run.ready()
+        topics.client.write(topics.input, rows(1, 2, 3, 4))
+        await run.until(lambda: samples(run.worker._metrics)["streamrank_records_total", "published"] == 4)
+        await asyncio.to_thread(topics.client.wait_until_committed, topics.input, topics.group)
+        await asyncio.to_thread(topics.client.delete, topics.input)
+        await run.until(lambda: f"do not exist: {topics.input}" in (run.health.unready() or ""))
+        assert run.health.unhealthy() is None
+        await asyncio.to_thread(topics.client.create, topics.input)
+        topics.client.write(topics.input, rows(5, 6, 7, 8))
+        await run.until(lambda: samples(run.worker._metrics)["streamrank_records_total", "published"] == 8)
+        await run.ready()
+        assert await run.stop() == 0
+
+
+@pytest.mark.needs_apache_kafka
+@pytest.mark.parametrize(
+    ("guarantee", "denied"),
+    [
+        ("at_least_once", "output topic"),
+        ("at_least_once", "group"),
+        ("exactly_once", "output topic"),
+        ("exactly_once", "group"),
+        ("exactly_once", "transactional id"),
+    ],
+)
+async def test_what_the_broker_denies_ends_the_worker_with_1_and_says_what_to_grant(
+    secure_kafka: SecureKafka, monkeypatch: pytest.MonkeyPatch, guarantee: str, denied: str
+):
+    with fresh_topics(secure_kafka) as topics:
+        names = {
+            "output topic": (ResourceType.TOPIC, topics.output),
+            "transactional id": (ResourceType.TRANSACTIONAL_ID, f"{topics.group}/{topics.input}/0"),
+            "group": (ResourceType.GROUP, topics.group),
+        }
+        topics.client.write(topics.input, rows(1, 2, 3, 4))
+        secured = secured_variables(secure_kafka, PASSWORD)
+        async with running(topics, NumpyModel(), monkeypatch, PROCESSING_GUARANTEE=guarantee, **secured) as run:
+            secure_kafka.reserve(*names[denied], user="somebody-else")
+            assert await run.ended() == 1
+            assert "grant" in run.health.unhealthy()
 
 
 async def test_what_cannot_be_finished_in_time_stays_uncommitted_and_the_status_is_1(
