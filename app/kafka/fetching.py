@@ -2,34 +2,28 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from typing import Any, TypeVar
 
 from aiokafka import OffsetAndMetadata, TopicPartition
-from aiokafka.client import ConnectionGroup
-from aiokafka.conn import CloseReason
 from aiokafka.consumer.fetcher import FetchResult
 from aiokafka.errors import (
     CommitFailedError,
     ConsumerStoppedError,
     IllegalStateError,
-    KafkaError,
     NotCoordinatorError,
-    RequestTimedOutError,
     for_code,
 )
-from aiokafka.protocol.group import JoinGroupRequest, SyncGroupRequest
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 from faust.types import TP
 
 from app.kafka.chunk import Chunk
-from app.kafka.client import REQUEST_TIMEOUT_MS, NotSent
-from app.kafka.denied import DENIED, denied
+from app.kafka.client import NotSent
 from app.kafka.fetched import take
 from app.kafka.in_flight import Room
+from app.kafka.membership import Membership
 from app.kafka.protocol import SettledOffsetsRequest, settled_offset
-from app.standstill import awake
 
 # Longest a fetch waits at the broker. While it does, a partition that was drained meanwhile is not asked for, so this
 # is also the longest that one idle partition can hold up another; Faust's own 1.5 s would be felt.
@@ -53,7 +47,7 @@ class ChunkThread(AIOKafkaConsumerThread):
         self._epochs: dict[TopicPartition, int] = {}
         # Where a record waits that is larger than the room there was.
         self._too_large: TopicPartition | None = None
-        self.heard_at = awake()
+        self.membership: Membership | None = None
 
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
@@ -63,34 +57,12 @@ class ChunkThread(AIOKafkaConsumerThread):
         return consumer
 
     async def on_start(self) -> None:
-        """Start the consumer, and note when the group answers heartbeats."""
+        """Start the consumer, and listen to what it says to its group."""
         await super().on_start()
-        coordinator = self._ensure_consumer()._coordinator
-        coordinator._do_heartbeat = self._noting(coordinator._do_heartbeat)
-        coordinator._on_join_complete = self._noting(coordinator._on_join_complete)
-        coordinator._push_error_to_user = self._telling(coordinator._push_error_to_user)
-        client = self._ensure_consumer()._client
-        client.send = _bounded(client)
-
-    def _noting(self, ask: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
-        async def noted(*args: Any, **kwargs: Any) -> Any:
-            asked_at = awake()
-            answer = await ask(*args, **kwargs)
-            if answer is not False:
-                self.heard_at = asked_at
-            return answer
-
-        return noted
-
-    def _telling(self, push: Callable[[KafkaError], Awaitable[Any]]) -> Callable[[KafkaError], Awaitable[Any]]:
-        """Tell the listener what ends all coordination: aiokafka keeps it until records are asked for."""
-
-        def told(error: KafkaError) -> Awaitable[Any]:
-            failed = self.consumer.app.listener.failed
-            self.consumer.loop.call_soon_threadsafe(failed, denied(error) if isinstance(error, DENIED) else error)
-            return push(error)
-
-        return told
+        self.membership = Membership(
+            self._ensure_consumer(),
+            on_failure=lambda error: self.consumer.loop.call_soon_threadsafe(self.consumer.app.listener.failed, error),
+        )
 
     async def stop(self) -> None:
         """End the thread; mode would hold up everybody's event loop until it has ended."""
@@ -265,28 +237,6 @@ class ChunkThread(AIOKafkaConsumerThread):
         if start == end:
             return None
         return Chunk(taken.records, tp=tp, start=start, end=end, nbytes=taken.nbytes, epoch=self._epochs[tp])
-
-
-def _bounded(client: Any) -> Callable[..., Awaitable[Any]]:
-    """The client's way to ask, with an end to its patience.
-
-    aiokafka has one for all requests, and since joining a group may take as long as its slowest member, that is half a
-    minute: much too long to find out that a connection leads nowhere any more.
-    """
-    send = client.send
-
-    async def bounded(node: int, request: Any, *, group: Any = ConnectionGroup.DEFAULT) -> Any:
-        if isinstance(request, JoinGroupRequest | SyncGroupRequest):
-            return await send(node, request, group=group)
-        try:
-            async with asyncio.timeout(REQUEST_TIMEOUT_MS / 1000):
-                return await send(node, request, group=group)
-        except TimeoutError as error:
-            if connection := client._conns.pop((node, group), None):
-                connection.close(reason=CloseReason.CONNECTION_TIMEOUT)
-            raise RequestTimedOutError from error
-
-    return bounded
 
 
 def _pause(subscriptions: Any) -> None:

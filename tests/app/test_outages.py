@@ -108,7 +108,7 @@ async def test_an_outage_in_the_middle_of_work_costs_no_record_no_order_and_no_r
     # Short of patience, so that the test need not be long.
     monkeypatch.setattr("app.serving.SILENT_SECONDS", 2.0)
     monkeypatch.setattr("app.kafka.producer.SLOW_SECONDS", 1.0)
-    monkeypatch.setattr("app.kafka.fetching.REQUEST_TIMEOUT_MS", 1500)
+    monkeypatch.setattr("app.kafka.membership.REQUEST_TIMEOUT_MS", 1500)
     monkeypatch.setattr("app.kafka.client.REQUEST_TIMEOUT_MS", 1500)
     monkeypatch.setattr("app.kafka.transactional._OURS_SECONDS", 2.0)
     through = {"KAFKA_BOOTSTRAP_SERVERS": setup.proxy.bootstrap_servers, "PROCESSING_GUARANTEE": guarantee}

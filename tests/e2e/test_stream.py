@@ -96,7 +96,7 @@ def test_with_batches_of_one_the_scores_are_tensorflows_bit_for_bit(
     ids=["stopped", "killed", "killed, exactly once"],
 )
 def test_two_workers_share_the_partitions_and_one_takes_over_when_the_other_goes(
-    topics: Topics, mlp: Path, features, tmp_path: Path, stop_first: bool, guarantee: str
+    topics: Topics, mlp: Path, features, tmp_path: Path, *, stop_first: bool, guarantee: str
 ):
     records = [record(number, row) for number, row in enumerate(features[:6000])]
     variables = environment(topics, mlp) | {"PROCESSING_GUARANTEE": guarantee}
