@@ -15,15 +15,15 @@ from typing import Any, NoReturn
 import pytest
 from aiohttp import ClientSession
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaConnectionError, TopicAuthorizationFailedError
 from confluent_kafka.admin import ResourceType
 from mode.threads import WorkerThread
 
 from app.broker import EmbeddedBroker
-from app.errors import PublishFailed, StartFailed
+from app.errors import PublishFailed
+from app.kafka.brokers import Brokers
 from app.ports import free_ports
 from app.watchdog import Watchdog
-from app.worker import Worker, _until_it_works
+from app.worker import Worker
 from models.errors import ModelNotUsable, RowsRefused
 from models.numpy_model import NumpyModel
 from models.predictor import Columns, TopK
@@ -336,13 +336,13 @@ async def test_a_model_that_cannot_be_loaded_ends_the_worker_with_1(topics: Topi
 
     async with running(topics, NumpyModel(), monkeypatch) as run:
         monkeypatch.setattr(run.worker, "_load", load_predictor)
-        connect = run.worker._connect
+        connect = Brokers.connect
 
-        async def find_and_tell() -> None:
-            await connect()
+        async def find_and_tell(self: Brokers) -> None:
+            await connect(self)
             topics_found.set()
 
-        monkeypatch.setattr(run.worker, "_connect", find_and_tell)
+        monkeypatch.setattr(Brokers, "connect", find_and_tell)
         assert await run.ended() == 1
         assert run.health.unhealthy() == "failed: no such folder"
         assert samples(run.worker._metrics)["streamrank_model_loads_total", "failed"] == 1
@@ -536,13 +536,13 @@ async def test_a_last_commit_that_fails_is_no_clean_stop(topics: Topics, monkeyp
 async def test_an_error_while_leaving_still_gives_a_status(topics: Topics, monkeypatch: pytest.MonkeyPatch):
     async with running(topics, NumpyModel(), monkeypatch) as run:
         await run.ready()
-        stop = run.worker._client.stop
+        stop = run.worker._brokers.client.stop
 
         async def stop_and_fail() -> None:
             await stop()
             raise OSError("gone")
 
-        monkeypatch.setattr(run.worker._client, "stop", stop_and_fail)
+        monkeypatch.setattr(run.worker._brokers.client, "stop", stop_and_fail)
         assert await run.stop() == 1
 
 
@@ -573,41 +573,3 @@ async def test_only_the_first_failure_is_told(topics: Topics, caplog: pytest.Log
     worker._fail(ValueError("second"))
     assert worker._health.unhealthy() == "failed: first"
     assert "second" not in caplog.text
-
-
-@pytest.mark.parametrize("error", [KafkaConnectionError(), OSError("refused")])
-async def test_what_works_later_is_tried_until_then(error: Exception, monkeypatch: pytest.MonkeyPatch):
-    waits: list[float] = []
-
-    async def sleep(seconds: float) -> None:
-        waits.append(seconds)
-
-    outcomes: list[Any] = [error] * 8
-
-    async def attempt() -> None:
-        if outcomes:
-            raise outcomes.pop()
-
-    monkeypatch.setattr("app.worker.asyncio.sleep", sleep)
-    await _until_it_works(attempt)
-    assert len(waits) == 8
-    assert all(
-        0.5 * nominal <= wait <= 1.5 * nominal for wait, nominal in zip(waits, (0.2, 0.4, 0.8, 1.6), strict=False)
-    )
-    assert 2.5 <= min(waits[5:]) <= max(waits) <= 7.5
-
-
-async def test_what_will_never_work_is_not_tried_again():
-    async def attempt() -> None:
-        raise StartFailed("no")
-
-    with pytest.raises(StartFailed):
-        await _until_it_works(attempt)
-
-
-async def test_what_the_broker_denies_is_not_tried_again_and_says_what_to_grant():
-    async def attempt() -> None:
-        raise TopicAuthorizationFailedError("images")
-
-    with pytest.raises(StartFailed, match=r"denies it to this user .*images.*: grant Read and Describe"):
-        await _until_it_works(attempt)
