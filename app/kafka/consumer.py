@@ -136,23 +136,26 @@ class Consumer(driver.Consumer):
         watermark.skip_to(chunk.start)
 
     def _register(self, tp: TP, chunk: Chunk) -> bool:
+        """Take a chunk into the books; returns whether there is something to be done about it."""
         if not self.is_current(chunk):
             return False
         self.watermarks[tp].fetched(chunk)
         self.app.in_flight.add(len(chunk), chunk.nbytes)
         self._pace.began(len(chunk))
         self.app.progress.moved()
-        return True
+        # Where nothing but the position moved, the consumer commits that; unless transactions do, which must not be
+        # crossed by a commit that knows nothing of them.
+        chunk.acknowledged = not chunk and not self.app.commits_with_outputs
+        return not chunk.acknowledged
 
     def _to_message(self, tp: TP, record: Any) -> ConsumerMessage:
         chunks: list[Chunk] = record
-        last = chunks[0][-1]
         return ConsumerMessage(
             tp.topic,
             tp.partition,
-            last.offset,
-            last.timestamp / 1000,
-            last.timestamp_type,
+            chunks[0].end - 1,
+            0.0,  # chunks have no timestamp, and nobody asks for one
+            0,
             None,
             None,
             cast(Any, chunks),

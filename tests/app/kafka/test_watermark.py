@@ -43,6 +43,7 @@ def test_a_commit_within_a_chunk_frees_nothing_of_it():
 
 def test_a_span_without_records_is_committed_past_once_all_before_it_is_acknowledged():
     first, markers = run_of(0, 3), chunk(start=3, end=5)
+    markers.acknowledged = True
     watermark = filled(first, markers)
     assert watermark.committable() is None
     first.acknowledged = True
