@@ -3,8 +3,9 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from config.errors import SettingsError
@@ -30,9 +31,12 @@ __all__ = [
     "ServiceSettings",
     "Settings",
     "SettingsError",
+    "load_kafka_settings",
     "load_settings",
     "validate",
 ]
+
+S = TypeVar("S", bound=BaseModel)
 
 ENV_FILE = Path(".env")
 """The file that is read beside the environment, in the working directory."""
@@ -65,6 +69,14 @@ class Settings(BaseSettings):
         return (init_settings,)
 
 
+class _KafkaAlone(BaseModel):
+    """The part of the settings that says where records are."""
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+    kafka: KafkaSettings
+
+
 VARIABLES: Mapping[str, Variable] = {variable.name: variable for variable in variables(Settings)}
 """Every variable of the contract that this version has, by name."""
 
@@ -78,17 +90,30 @@ def load_settings(environ: Mapping[str, str] | None = None, env_file: Path | Non
     return validate(gather(os.environ if environ is None else environ, env_file))
 
 
+def load_kafka_settings(environ: Mapping[str, str] | None = None, env_file: Path | None = ENV_FILE) -> KafkaSettings:
+    """Return the settings of brokers and topics alone, for what needs no model; values of the others are not looked at.
+
+    Raises:
+        SettingsError: at least one mistake; the error tells them all.
+    """
+    return _validate(gather(os.environ if environ is None else environ, env_file), _KafkaAlone).kafka
+
+
 def validate(given: GivenValues) -> Settings:
     """Return the settings that *given* asks for.
 
     Raises:
         SettingsError: at least one mistake; the error tells them all.
     """
+    return _validate(given, Settings)
+
+
+def _validate(given: GivenValues, kind: type[S]) -> S:
     flat = {name: given.values[name].value for name in VARIABLES if name in given.values}
     mistakes = [*given.mistakes]
     settings = None
     try:
-        settings = Settings.model_validate(dict.fromkeys(Settings.model_fields, flat))
+        settings = kind.model_validate(dict.fromkeys(kind.model_fields, flat))
     except ValidationError as error:
         mistakes += wrong(error, given.values, VARIABLES)
     mistakes += at_odds(given.values)
