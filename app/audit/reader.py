@@ -10,6 +10,7 @@ from aiokafka.consumer.fetcher import FetchResult
 
 from app.audit.failure import AuditFailed
 from app.kafka.fetched import take
+from app.kafka.in_flight import Room
 
 # Longest that nothing new comes before the audit gives up; more than an abandoned transaction lives by default.
 PATIENCE_SECONDS = 90.0
@@ -112,11 +113,11 @@ class Reader:
         if not result.check_assignment(partition):
             _forget(fetcher, partition)
             return []
-        records, _, exhausted = take(result._partition_records, PIECE_RECORDS, FETCH_BYTES)
+        taken = take(result._partition_records, Room(PIECE_RECORDS, FETCH_BYTES, empty=True))
         result._update_position()
-        if exhausted:
+        if taken.exhausted:
             _forget(fetcher, partition)
-        return records
+        return taken.records
 
 
 def _forget(fetcher: Any, partition: TopicPartition) -> None:
