@@ -31,8 +31,9 @@ __all__ = [
     "ServiceSettings",
     "Settings",
     "SettingsError",
-    "load_kafka_settings",
+    "TopicSettings",
     "load_settings",
+    "load_topic_settings",
     "validate",
 ]
 
@@ -69,12 +70,13 @@ class Settings(BaseSettings):
         return (init_settings,)
 
 
-class _KafkaAlone(BaseModel):
-    """The part of the settings that says where records are."""
+class TopicSettings(BaseModel):
+    """The settings of what looks at topics and needs no model. Made by `load_topic_settings`."""
 
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
     kafka: KafkaSettings
+    security: SecuritySettings
 
 
 VARIABLES: Mapping[str, Variable] = {variable.name: variable for variable in variables(Settings)}
@@ -90,13 +92,13 @@ def load_settings(environ: Mapping[str, str] | None = None, env_file: Path | Non
     return validate(gather(os.environ if environ is None else environ, env_file))
 
 
-def load_kafka_settings(environ: Mapping[str, str] | None = None, env_file: Path | None = ENV_FILE) -> KafkaSettings:
-    """Return the settings of brokers and topics alone, for what needs no model; values of the others are not looked at.
+def load_topic_settings(environ: Mapping[str, str] | None = None, env_file: Path | None = ENV_FILE) -> TopicSettings:
+    """Return the settings of topics and brokers alone; values of the other variables are not looked at.
 
     Raises:
         SettingsError: at least one mistake; the error tells them all.
     """
-    return _validate(gather(os.environ if environ is None else environ, env_file), _KafkaAlone).kafka
+    return _validate(gather(os.environ if environ is None else environ, env_file), TopicSettings)
 
 
 def validate(given: GivenValues) -> Settings:

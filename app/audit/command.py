@@ -4,7 +4,6 @@ import asyncio
 import logging
 import os
 import sys
-from typing import Any
 
 from app.audit.auditing import audit
 from app.audit.failure import AuditFailed
@@ -12,8 +11,10 @@ from app.audit.options import Options, parse
 from app.audit.progress import Progress
 from app.audit.report import Report
 from app.audit.summary import SHOWN, as_json, as_text
-from config.kafka import KafkaSettings
-from config.settings import SettingsError, load_kafka_settings
+from app.errors import StartFailed
+from app.kafka.connecting import find_trouble
+from app.kafka.security import Security
+from config.settings import SettingsError, TopicSettings, load_topic_settings
 
 VIOLATED, WRONG_SETTINGS, UNREADABLE, INTERRUPTED = 1, 2, 3, 130
 
@@ -22,12 +23,14 @@ def main(arguments: list[str]) -> int:
     """Run the audit that the arguments of the command line ask for, print what it found, return the exit status."""
     options = parse(arguments)
     try:
-        kafka = load_kafka_settings({**os.environ, **options.variables})
+        settings = load_topic_settings({**os.environ, **options.variables})
     except SettingsError as error:
         return _stop(WRONG_SETTINGS, *error.mistakes)
     logging.disable()  # what aiokafka says while it tries is said again by the error that ends the trying
     try:
-        report = asyncio.run(_audit(kafka, options))
+        report = asyncio.run(_audit(settings, options))
+    except StartFailed as error:
+        return _stop(WRONG_SETTINGS, str(error))
     except AuditFailed as error:
         return _stop(UNREADABLE, str(error))
     except KeyboardInterrupt:
@@ -42,25 +45,24 @@ def main(arguments: list[str]) -> int:
     return 0 if report.ok else VIOLATED
 
 
-async def _audit(kafka: KafkaSettings, options: Options) -> Report:
+async def _audit(settings: TopicSettings, options: Options) -> Report:
+    kafka, security = settings.kafka, Security(settings.security)
+    if trouble := await find_trouble(kafka.bootstrap_servers, security):
+        raise AuditFailed(trouble)
     progress = Progress()
     try:
         return await audit(
-            input_topic=kafka.input_topic,
-            output_topics=[kafka.output_topic, kafka.dead_letter_topic],
+            list(kafka.bootstrap_servers),
+            kafka.input_topic,
+            [kafka.output_topic, kafka.dead_letter_topic],
             guarantee=options.guarantee or kafka.processing_guarantee,
             committed_by=kafka.consumer_group if options.committed else None,
             isolation=options.isolation,
             on_progress=progress,
-            **_connection(kafka),
+            **security.client_options,
         )
     finally:
         progress.end()
-
-
-def _connection(kafka: KafkaSettings) -> dict[str, Any]:
-    """How all clients of the audit connect, as aiokafka's arguments."""
-    return {"bootstrap_servers": list(kafka.bootstrap_servers)}
 
 
 def _print(report: Report, options: Options) -> None:

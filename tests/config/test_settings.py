@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from config.settings import VARIABLES, Settings, SettingsError, load_kafka_settings, load_settings
+from config.settings import VARIABLES, Settings, SettingsError, load_settings, load_topic_settings
 
 REQUIRED = {"INPUT_TOPIC": "images", "OUTPUT_TOPIC": "rankings", "MODEL_PATH": "/models/digits"}
 
@@ -171,12 +171,14 @@ def test_without_arguments_the_process_environment_and_the_working_directory_cou
 def test_where_records_are_can_be_asked_without_a_model() -> None:
     topics = {name: value for name, value in REQUIRED.items() if name != "MODEL_PATH"}
 
-    assert load_kafka_settings(topics | {"BATCH_MAX_SIZE": "0"}, None) == load_settings(REQUIRED, None).kafka
+    settings = load_topic_settings(topics | {"BATCH_MAX_SIZE": "0"}, None)
+
+    assert settings.model_dump() == load_settings(REQUIRED, None).model_dump(include={"kafka", "security"})
 
 
 def test_its_own_mistakes_and_variables_that_are_not_ours_are_told_all_the_same() -> None:
     with pytest.raises(SettingsError) as caught:
-        load_kafka_settings(
+        load_topic_settings(
             {"INPUT_TOPIC": "a b", "KAFKA_SASL_PASSWORD": "hush", "KAFKA_BOOTSTRAP_SERVER": "a:1"}, None
         )
 

@@ -18,7 +18,9 @@ from app.audit.progress import Progress
 from app.audit.report import Guarantee, Report
 from config.settings import VARIABLES
 from tests.app.audit.answers import answer_all, fill
-from tests.broker.topics import Topics
+from tests.app.kafka.links import variables_for
+from tests.broker.secure_kafka import SecureKafka
+from tests.broker.topics import Topics, fresh_topics
 
 
 @pytest.fixture(autouse=True)
@@ -81,7 +83,7 @@ def test_aborted_transactions_count_only_when_they_are_asked_for(
 ):
     asked: dict[str, Any] = {}
 
-    async def audit(**options: Any) -> Report:
+    async def audit(*_: Any, **options: Any) -> Report:
         asked.update(options)
         return Report("in", Guarantee.AT_LEAST_ONCE, {0: Ledger({0: Span(0, 0, 0)}).accounts()[0]}, {})
 
@@ -129,9 +131,29 @@ def test_what_cannot_be_read_ends_with_3_and_one_line(settings: Topics, capsys: 
     assert cli.main(["audit", "--input-topic", "nowhere"]) == 3
     assert capsys.readouterr().err == "streamrank: the topic nowhere does not exist, or may not be seen\n"
     assert cli.main(["audit", "--bootstrap-servers", "127.0.0.1:1"]) == 3
+    assert capsys.readouterr().err == "streamrank: 127.0.0.1:1: Connection refused\n"
+
+
+@pytest.mark.needs_apache_kafka
+def test_a_secure_cluster_is_read_as_the_service_reads_it(
+    secure_kafka: SecureKafka, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    secure = variables_for(secure_kafka, "SASL_TLS", "SCRAM-SHA-256")
+    with fresh_topics(secure_kafka) as topics:
+        fill(topics, 1)
+        for partition in range(4):
+            answer_all(topics, topics.output, partition, [0])
+        names = {"INPUT_TOPIC": topics.input, "OUTPUT_TOPIC": topics.output, "CONSUMER_GROUP": topics.group}
+        for name, value in (secure | names | {"KAFKA_BOOTSTRAP_SERVERS": secure_kafka.address("SASL_TLS")}).items():
+            monkeypatch.setenv(name, value)
+        topics.client.commit(topics.input, topics.group, dict.fromkeys(range(4), 1))
+        assert cli.main(["audit", "--up-to", "committed"]) == 0
+        capsys.readouterr()
+        monkeypatch.setenv("KAFKA_SASL_PASSWORD", "wrong")
+        assert cli.main(["audit"]) == 2
     said = capsys.readouterr().err
-    assert said.startswith("streamrank: the topics could not be read: KafkaConnectionError")
-    assert said.count("\n") == 1
+    assert said.startswith(f"streamrank: {secure_kafka.address('SASL_TLS')}: ")
+    assert "KAFKA_SASL_PASSWORD" in said
 
 
 @pytest.mark.parametrize("wrong", [["--guarantee", "perhaps"], ["--up-to", "now"], ["--jsn"], ["more"]])
@@ -150,7 +172,7 @@ def test_help_shows_examples_and_exit_statuses(capsys: pytest.CaptureFixture[str
 
 
 def test_an_interruption_is_no_result(settings: Topics, monkeypatch, capsys: pytest.CaptureFixture[str]):
-    async def interrupted(**_: object) -> None:
+    async def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(command, "audit", interrupted)
