@@ -1,4 +1,4 @@
-"""The command line: `streamrank serve | config | demo | dead-letters`."""
+"""The command line: `streamrank serve | config | audit | dead-letters | demo`."""
 
 import argparse
 import json
@@ -19,8 +19,9 @@ examples:
   INPUT_TOPIC=images OUTPUT_TOPIC=rankings MODEL_PATH=/models/digits streamrank serve
                                read images, rank them with the model, publish to rankings
   streamrank config            show every setting and where its value came from
-  streamrank demo              watch it all run on this machine
+  streamrank audit             check that no record was lost
   streamrank dead-letters list look at the records that were refused
+  streamrank demo              watch it all run on this machine
 
 All settings are environment variables; a file .env in the working directory works too.
 """
@@ -42,11 +43,8 @@ examples:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command that *arguments* (default: the process's) ask for and return its exit status."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    if given[:1] == ["demo"]:
-        # Its options and its --help are its own.
-        return demo(given[1:])
-    if given[:1] == ["dead-letters"]:
-        return dead_letters(given[1:])
+    if given and (command := _WITH_OPTIONS_OF_ITS_OWN.get(given[0])):
+        return command(given[1:])
     wanted = _parser().parse_args(given)
     run: Callable[[argparse.Namespace], int] = wanted.run
     return run(wanted)
@@ -65,8 +63,9 @@ def _parser() -> argparse.ArgumentParser:
     _add(commands, serve, "read records, rank them, publish the rankings", _SERVE_EXAMPLES)
     config_parser = _add(commands, config, "show the settings, secrets masked", _CONFIG_EXAMPLES)
     config_parser.add_argument("--json", action="store_true", help="print one JSON object")
-    commands.add_parser("demo", help="a broker, a model, the service and real records, on this machine")
+    commands.add_parser("audit", help="check that every record has its prediction or its dead letter")
     commands.add_parser("dead-letters", help="look at the records that were refused, and send them back")
+    commands.add_parser("demo", help="a broker, a model, the service and real records, on this machine")
     return parser
 
 
@@ -148,6 +147,13 @@ def config(wanted: argparse.Namespace) -> int:
     return 0
 
 
+def audit(arguments: list[str]) -> int:
+    """Compare the topics, and print what is missing, foreign, repeated or out of order."""
+    from app.audit.command import main as run
+
+    return run(arguments)
+
+
 def demo(arguments: list[str]) -> int:
     """Run the demo, or say what to install for it."""
     try:
@@ -168,6 +174,13 @@ def dead_letters(arguments: list[str]) -> int:
     from app.deadletters.run import main as run
 
     return run(arguments)
+
+
+_WITH_OPTIONS_OF_ITS_OWN: dict[str, Callable[[list[str]], int]] = {
+    "audit": audit,
+    "dead-letters": dead_letters,
+    "demo": demo,
+}
 
 
 def _refuse(mistakes: Sequence[str]) -> int:

@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-from app.kafka.topics import TopicWatch
+from app.kafka.brokers import Brokers
 from app.serving import Serving
 from app.versions import installed_versions
 from config.settings import Settings
@@ -17,7 +17,7 @@ class Health:
         waiting_for: what keeps the worker from being ready, by who waits.
         failure: why it cannot go on.
         predictor: the model, once it is loaded.
-        topics: looks for the topics.
+        brokers: what is waited for at the start.
         serving: the parts that work, once they do.
     """
 
@@ -25,7 +25,7 @@ class Health:
         self.waiting_for = {"start": "starting"}
         self.failure: BaseException | None = None
         self.predictor: Predictor | None = None
-        self.topics: TopicWatch | None = None
+        self.brokers: Brokers | None = None
         self.serving: Serving | None = None
         self._settings = settings
         self._began = time.monotonic()
@@ -38,8 +38,8 @@ class Health:
     def unready(self) -> str | None:
         """Why no records can be worked on now; None when they can."""
         if self.waiting_for:
-            missing = self.topics.trouble if self.topics else None
-            return "; ".join([*self.waiting_for.values(), *filter(None, [missing])])
+            wanted = self.brokers.trouble if self.brokers else None
+            return "; ".join([*self.waiting_for.values(), *filter(None, [wanted])])
         return self.unhealthy() or (self.serving.trouble if self.serving else None)
 
     def unhealthy(self) -> str | None:

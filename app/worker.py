@@ -6,27 +6,21 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NoReturn
 
-from aiokafka.errors import KafkaConnectionError, KafkaError
 from faust.types import TP
 
 from app.assembly import load_predictor, make_pipeline, make_scorer
-from app.backoff import endless_pauses
 from app.errors import ServiceError, StartFailed, Stuck
 from app.health import Health
-from app.kafka.client import Client
-from app.kafka.connecting import find_trouble
+from app.kafka.brokers import Brokers
 from app.kafka.consumer import Consumer
 from app.kafka.consuming import add_agent, make_app
-from app.kafka.denied import DENIED, denied
 from app.kafka.ends import EndOffsets
 from app.kafka.lag import LagWatch
-from app.kafka.producers import check_transactions, producer_factory
-from app.kafka.security import Security
-from app.kafka.topics import TopicWatch
+from app.kafka.producers import producer_factory
 from app.kafka.transport import ChunkApp
 from app.metrics import Metrics
 from app.pipeline import Pipeline
@@ -90,19 +84,14 @@ class Worker:
         """Start, serve until a signal or a failure, stop; returns the exit status."""
         kafka, health = self._settings.kafka, self._health
         self._over = asyncio.Event()
-        try:
-            self._security = Security(self._settings.security)
-        except StartFailed as error:
-            self._fail(error)
-            return 1
         self._executor = ThreadPoolExecutor(self._settings.batch.max_in_flight, thread_name_prefix="model")
         self._progress = Progress()
         self._standstill = Standstill(kafka.session_timeout_ms / 1000, self._heard_at, self._end_after_standstill)
-        self._client = Client(
-            kafka.bootstrap_servers, security=self._security.client_options, guard=self._standstill.check
-        )
-        self._topics = TopicWatch(self._client, [kafka.input_topic, kafka.output_topic, kafka.dead_letter_topic])
-        health.topics = self._topics
+        try:
+            health.brokers = self._brokers = Brokers(self._settings, guard=self._standstill.check)
+        except StartFailed as error:
+            self._fail(error)
+            return 1
         self._web = WebServer(
             self._metrics.registry, unready=health.unready, unhealthy=health.unhealthy, status=health.status
         )
@@ -160,7 +149,7 @@ class Worker:
         try:
             # Side by side: each takes seconds, and each may find something that stops the start.
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._connect())
+                group.create_task(self._brokers.connect())
                 prepared = group.create_task(self._prepare())
         except ExceptionGroup as failures:
             raise failures.exceptions[0] from None
@@ -197,33 +186,14 @@ class Worker:
             self._settings,
             predictor,
             scorer=scorer,
-            producer_for=producer_factory(self._client, self._settings.kafka, self._progress),
-            partition_count=self._client.partition_count,
+            producer_for=producer_factory(self._brokers.client, self._settings.kafka, self._progress),
+            partition_count=self._brokers.client.partition_count,
             metrics=self._metrics,
             on_lost=self._reopen,
             on_fenced=self._rejoin,
             on_failure=self._fail,
         )
         return self._pipeline, scorer
-
-    async def _connect(self) -> None:
-        waiting_for = self._health.waiting_for
-        waiting_for["broker"] = "waiting for a broker to answer"
-        await _until_it_works(self._find_broker)
-        if self._settings.kafka.exactly_once:
-            await _until_it_works(lambda: check_transactions(self._client))
-        del waiting_for["broker"]
-        await _until_it_works(self._topics.wait)
-
-    async def _find_broker(self) -> None:
-        try:
-            await self._client.start()
-        except (KafkaError, OSError) as error:
-            # aiokafka says only that it found none.
-            if trouble := await find_trouble(self._settings.kafka.bootstrap_servers, self._security):
-                self._health.waiting_for["broker"] = f"waiting for a broker to answer: {trouble}"
-                raise KafkaConnectionError(trouble) from error
-            raise
 
     async def _join_group(self, pipeline: Pipeline, scorer: Scorer) -> None:
         self._health.waiting_for["start"] = "joining the consumer group"
@@ -232,7 +202,7 @@ class Worker:
             kafka,
             self._settings.batch,
             pipeline,
-            credentials=self._security.faust_credentials,
+            credentials=self._brokers.security.faust_credentials,
             progress=self._progress,
         )
         add_agent(app, kafka.input_topic, pipeline.accept, self._fail)
@@ -240,9 +210,9 @@ class Worker:
         self._watch(self._watch_app(app))
         self._watch(self._standstill.run())
         await app.start()
-        ends = EndOffsets(self._client, committed_only=kafka.exactly_once)
+        ends = EndOffsets(self._brokers.client, committed_only=kafka.exactly_once)
         lag = LagWatch(app.chunk_consumer, ends, kafka.input_topic, self._metrics)
-        self._health.serving = serving = Serving(app.chunk_consumer, pipeline, scorer, lag, self._topics)
+        self._health.serving = serving = Serving(app.chunk_consumer, pipeline, scorer, lag, self._brokers.topics)
         watchdog = Watchdog(
             serving,
             self._progress,
@@ -250,7 +220,7 @@ class Worker:
             stuck_seconds=max(STUCK_SECONDS, 2 * app.conf.broker_rebalance_timeout),
             on_stuck=self._fail,
         )
-        for watch in (lag.run(), self._topics.run(), watchdog.run()):
+        for watch in (lag.run(), self._brokers.topics.run(), watchdog.run()):
             self._watch(watch)
 
     def _watch(self, watch: Coroutine[Any, Any, None]) -> None:
@@ -302,7 +272,7 @@ class Worker:
             if self._app is not None:
                 await self._app.stop()
         finally:
-            await self._client.stop()
+            await self._brokers.client.stop()
         return clean
 
     def _drain_seconds(self) -> float:
@@ -320,18 +290,3 @@ def _spare_the_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 20, 100)
-
-
-async def _until_it_works(attempt: Callable[[], Awaitable[None]]) -> None:
-    pauses = endless_pauses(0.2, 5.0)
-    while True:
-        try:
-            return await attempt()
-        except DENIED as error:
-            raise denied(error) from error
-        except (KafkaError, OSError) as error:
-            pause = next(pauses)
-            logger.warning(
-                "no broker answers; trying again", extra={"error": str(error), "backoff_seconds": round(pause, 1)}
-            )
-        await asyncio.sleep(pause)

@@ -1,10 +1,11 @@
 """What the environment says, validated once at the start and frozen."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
+from typing import TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from config.errors import SettingsError
@@ -14,7 +15,7 @@ from config.model import InputSettings, ModelSettings, RankSettings
 from config.planned import PLANNED
 from config.process import BatchSettings, HttpSettings, ServiceSettings
 from config.security import SecuritySettings, at_odds
-from config.sources import FILE_VARIABLES, GivenValues, gather
+from config.sources import FILE_VARIABLES, Given, GivenValues, gather
 from config.variables import Variable, variables
 
 __all__ = [
@@ -30,9 +31,15 @@ __all__ = [
     "ServiceSettings",
     "Settings",
     "SettingsError",
+    "TopicSettings",
     "load_settings",
+    "load_topic_settings",
     "validate",
 ]
+
+S = TypeVar("S", bound=BaseModel)
+
+_NO_TOPIC = Given("-", "default")
 
 ENV_FILE = Path(".env")
 """The file that is read beside the environment, in the working directory."""
@@ -65,6 +72,15 @@ class Settings(BaseSettings):
         return (init_settings,)
 
 
+class TopicSettings(BaseModel):
+    """The settings of what looks at topics and needs no model. Made by `load_topic_settings`."""
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+    kafka: KafkaSettings
+    security: SecuritySettings
+
+
 VARIABLES: Mapping[str, Variable] = {variable.name: variable for variable in variables(Settings)}
 """Every variable of the contract that this version has, by name."""
 
@@ -78,17 +94,39 @@ def load_settings(environ: Mapping[str, str] | None = None, env_file: Path | Non
     return validate(gather(os.environ if environ is None else environ, env_file))
 
 
+def load_topic_settings(
+    environ: Mapping[str, str] | None = None, env_file: Path | None = ENV_FILE, *, without: Collection[str] = ()
+) -> TopicSettings:
+    """Return the settings of topics and brokers alone; values of the other variables are not looked at.
+
+    Args:
+        environ: the environment; default: the process's.
+        env_file: read beside it.
+        without: variables of topics that need not be given; the caller must not look at what comes of them.
+
+    Raises:
+        SettingsError: at least one mistake; the error tells them all.
+    """
+    given = gather(os.environ if environ is None else environ, env_file)
+    values = dict.fromkeys(without, _NO_TOPIC) | dict(given.values)
+    return _validate(GivenValues(values, given.mistakes), TopicSettings)
+
+
 def validate(given: GivenValues) -> Settings:
     """Return the settings that *given* asks for.
 
     Raises:
         SettingsError: at least one mistake; the error tells them all.
     """
+    return _validate(given, Settings)
+
+
+def _validate(given: GivenValues, kind: type[S]) -> S:
     flat = {name: given.values[name].value for name in VARIABLES if name in given.values}
     mistakes = [*given.mistakes]
     settings = None
     try:
-        settings = Settings.model_validate(dict.fromkeys(Settings.model_fields, flat))
+        settings = kind.model_validate(dict.fromkeys(kind.model_fields, flat))
     except ValidationError as error:
         mistakes += wrong(error, given.values, VARIABLES)
     mistakes += at_odds(given.values)

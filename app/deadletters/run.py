@@ -1,6 +1,7 @@
 """`streamrank dead-letters`: from the arguments to the exit status."""
 
 import asyncio
+import logging
 import os
 import sys
 from io import TextIOWrapper
@@ -13,10 +14,7 @@ from app.deadletters.showing import show_one
 from app.errors import StartFailed
 from app.kafka.security import Security
 from app.kafka.visit import VisitFailed
-from config.errors import SettingsError
-from config.logging import configure_logging
-from config.settings import ServiceSettings
-from config.tools import load_for_tool
+from config.settings import KafkaSettings, SettingsError, load_topic_settings
 
 WRONG_SETTINGS = 2
 INTERRUPTED = 130
@@ -27,38 +25,39 @@ def main(arguments: list[str]) -> int:
     """Run the command that the *arguments* ask for and return the exit status."""
     options = parse(arguments)
     try:
-        settings = load_for_tool({**os.environ, **options.overrides}, without=("MODEL_PATH", "OUTPUT_TOPIC"))
+        settings = load_topic_settings({**os.environ, **options.overrides}, without=("OUTPUT_TOPIC",))
         security = Security(settings.security)
     except SettingsError as error:
         return _refuse(*error.mistakes, status=WRONG_SETTINGS)
     except StartFailed as error:
         return _refuse(str(error), status=WRONG_SETTINGS)
-    _log_little(settings.service)
     # What comes from records may be more than the terminal's encoding knows.
     cast(TextIOWrapper, sys.stdout).reconfigure(errors="backslashreplace")
+    logging.disable()  # what goes wrong is said by the error that ends the trying
     try:
-        match options:
-            case ListOptions():
-                status = asyncio.run(show_list(options, settings.kafka, security))
-            case ShowOptions():
-                status = asyncio.run(show_one(options, settings.kafka, security))
-            case ReplayOptions():
-                status = replay(options, settings.kafka, security)
+        status = _run(options, settings.kafka, security)
         sys.stdout.flush()
     except VisitFailed as error:
         return _refuse(str(error), status=error.status)
     except KeyboardInterrupt:
-        return INTERRUPTED
+        return _refuse("interrupted", status=INTERRUPTED)
     except BrokenPipeError:
         # Python would complain once more when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
+    finally:
+        logging.disable(logging.NOTSET)
     return status
 
 
-def _log_little(service: ServiceSettings) -> None:
-    """What goes wrong we say ourselves, except to whoever looks for more."""
-    configure_logging("DEBUG" if service.log_level == "DEBUG" else "CRITICAL", service.log_format)
+def _run(options: ListOptions | ShowOptions | ReplayOptions, kafka: KafkaSettings, security: Security) -> int:
+    match options:
+        case ListOptions():
+            return asyncio.run(show_list(options, kafka, security))
+        case ShowOptions():
+            return asyncio.run(show_one(options, kafka, security))
+        case ReplayOptions():
+            return replay(options, kafka, security)
 
 
 def _refuse(*messages: str, status: int) -> int:

@@ -17,7 +17,8 @@ class Chunk(list[Any]):
         end: its position after them, which is the offset to commit once they are done.
         nbytes: keys, values and headers.
         epoch: the assignment that it was fetched under; results of an earlier one are dropped.
-        acknowledged: every record is confirmed in the output or the dead-letter topic.
+        acknowledged: every record is confirmed in the output or the dead-letter topic, and the position committed with
+            them where they are committed together.
     """
 
     __slots__ = ("acknowledged", "end", "epoch", "nbytes", "start", "tp")
@@ -31,7 +32,7 @@ class Chunk(list[Any]):
         self.end = end
         self.nbytes = nbytes
         self.epoch = epoch
-        self.acknowledged = not self
+        self.acknowledged = False
 
     # Chunks are told apart by identity: comparing them record by record would never be meant.
     __hash__ = object.__hash__  # type: ignore[assignment]

@@ -17,18 +17,15 @@ from app.errors import ProducerLost
 from app.kafka.chunk import Chunk
 from app.kafka.client import may_pass
 from app.kafka.fetching import FAUST_LOGGER, ChunkThread
+from app.kafka.openings import Openings
+from app.kafka.pace import Pace
 from app.kafka.watermark import Watermark
+from app.standstill import awake
 
 if TYPE_CHECKING:
     from app.kafka.transport import ChunkApp
 
 logger = logging.getLogger(__name__)
-
-# Longest that fetching waits for a few records to be done with: what they take as a rule, so that the next ones do not
-# suffer from a slow round.
-PATIENCE_SECONDS = 0.002
-# Enough for every stage to have work while the next is fetched.
-CHUNKS_IN_THE_WORKS = 8
 
 
 class _NoBook(set[Any]):
@@ -50,10 +47,9 @@ class Consumer(driver.Consumer):
         self.joined = False
         self.assigned: set[TP] = set()
         self.watermarks: dict[TP, Watermark] = {}
-        self._openings: dict[TP, asyncio.Task[None]] = {}
+        self._openings = Openings(self._open, self.app.listener.failed)
+        self._pace = Pace(self.app.chunk_records)
         self._epoch = 0
-        self._in_the_works = 0
-        self._room_made = asyncio.Event()
 
     def _reset_state(self) -> None:
         super()._reset_state()
@@ -96,7 +92,7 @@ class Consumer(driver.Consumer):
             self._thread.pause()
             await self._make_room(lambda: in_flight.room() is not None, timeout)
             return {}
-        if not await self._pace(timeout):
+        if not await self._pace.wait(timeout):
             return {}
         releases = in_flight.releases
         chunks = await self._thread.take_chunks(room, self.app.chunk_records, timeout)
@@ -110,7 +106,7 @@ class Consumer(driver.Consumer):
 
     async def _make_room(self, made: Callable[[], bool], timeout_seconds: float) -> None:
         """Return when room is *made*, which takes a commit: as soon as something is done, not an interval later."""
-        await self._until(
+        await self._pace.until(
             lambda: made() or any(watermark.committable() is not None for watermark in self.watermarks.values()),
             timeout_seconds,
         )
@@ -121,34 +117,6 @@ class Consumer(driver.Consumer):
         """Whether *chunk* was fetched since its partition was opened last; others are read again, perhaps elsewhere."""
         watermark = self.watermarks.get(TP(*chunk.tp))
         return watermark is not None and watermark.epoch == chunk.epoch
-
-    async def _pace(self, timeout_seconds: float) -> bool:
-        """Hold back fetching while a few records are in the works, or more than keep everybody busy.
-
-        A few are let be done with: what arrives meanwhile comes in one fetch, goes through the model together and is
-        published together, which under a stream of single records costs a fraction, here and at the broker, so that
-        they do not queue up. TCP does the same with small segments. And more than a few chunks per stage only take
-        memory. Returns False when there are still too many after *timeout_seconds*.
-        """
-        few, many = self.app.chunk_records // 2, CHUNKS_IN_THE_WORKS * self.app.chunk_records
-        if 0 < self._in_the_works < few:
-            await self._until(lambda: not self._in_the_works, PATIENCE_SECONDS)
-        elif self._in_the_works >= many:
-            return await self._until(lambda: self._in_the_works < many, timeout_seconds)
-        return True
-
-    async def _until(self, condition: Callable[[], bool], seconds: float) -> bool:
-        """Wait for *condition*, which only progress can bring about, at most *seconds*; False when it does not hold."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                while not condition():
-                    self._room_made.clear()
-                    await self._room_made.wait()
-        return condition()
-
-    def _done_with(self, records: int) -> None:
-        self._in_the_works -= records
-        self._room_made.set()
 
     async def _account_for_gap(self, tp: TP, chunk: Chunk) -> None:
         """Go on with what the broker still has, and say so; any other gap is left to be found as one."""
@@ -168,23 +136,26 @@ class Consumer(driver.Consumer):
         watermark.skip_to(chunk.start)
 
     def _register(self, tp: TP, chunk: Chunk) -> bool:
+        """Take a chunk into the books; returns whether there is something to be done about it."""
         if not self.is_current(chunk):
             return False
         self.watermarks[tp].fetched(chunk)
         self.app.in_flight.add(len(chunk), chunk.nbytes)
-        self._in_the_works += len(chunk)
+        self._pace.began(len(chunk))
         self.app.progress.moved()
-        return True
+        # Where nothing but the position moved, the consumer commits that; unless transactions do, which must not be
+        # crossed by a commit that knows nothing of them.
+        chunk.acknowledged = not chunk and not self.app.commits_with_outputs
+        return not chunk.acknowledged
 
     def _to_message(self, tp: TP, record: Any) -> ConsumerMessage:
         chunks: list[Chunk] = record
-        last = chunks[0][-1]
         return ConsumerMessage(
             tp.topic,
             tp.partition,
-            last.offset,
-            last.timestamp / 1000,
-            last.timestamp_type,
+            chunks[0].end - 1,
+            0.0,  # chunks have no timestamp, and nobody asks for one
+            0,
             None,
             None,
             cast(Any, chunks),
@@ -207,7 +178,7 @@ class Consumer(driver.Consumer):
         """Mark a chunk as done: every record of it is confirmed in the output or the dead-letter topic."""
         chunk.acknowledged = True
         if self.is_current(chunk):
-            self._done_with(len(chunk))
+            self._pace.ended(len(chunk))
             if self.app.commits_with_outputs:
                 self._settle(TP(*chunk.tp), chunk.end)
 
@@ -215,7 +186,7 @@ class Consumer(driver.Consumer):
         """Note that everything below *offset* is committed."""
         self._committed_offset[tp] = offset
         self.app.in_flight.remove(*self.watermarks[tp].committed(offset))
-        self._room_made.set()
+        self._pace.changed()
         self.app.progress.moved()
 
     def _filter_tps_with_pending_acks(self, topics: Any = None) -> Iterator[TP]:
@@ -239,10 +210,12 @@ class Consumer(driver.Consumer):
         # A crash ends the consumer thread; a commit handed to it then is cancelled, or waited for without end.
         commit = asyncio.ensure_future(super()._commit(offsets))
         crashed = asyncio.ensure_future(self._crashed.wait())
-        await asyncio.wait([commit, crashed], return_when=asyncio.FIRST_COMPLETED)
-        crashed.cancel()
-        if not commit.done():
-            commit.cancel()
+        try:
+            await asyncio.wait([commit, crashed], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            crashed.cancel()
+            if not commit.done():
+                commit.cancel()
         return commit.done() and not commit.cancelled() and commit.result()
 
     # -- coming and going of partitions
@@ -256,16 +229,8 @@ class Consumer(driver.Consumer):
 
     def reopen(self, tp: TP) -> None:
         """Drop all that is in flight for a partition, and go on from the offset that is committed then."""
-        if tp in self._openings or tp not in self.assigned:
-            return
-        opening = self._openings[tp] = asyncio.create_task(self._open(tp))
-        opening.add_done_callback(lambda task: self._opened(tp, task))
-
-    def _opened(self, tp: TP, opening: "asyncio.Task[None]") -> None:
-        if self._openings.get(tp) is opening:
-            del self._openings[tp]
-        if not opening.cancelled() and (error := opening.exception()) is not None:
-            self.app.listener.failed(error)
+        if tp in self.assigned:
+            self._openings.begin(tp)
 
     async def _open(self, tp: TP) -> None:
         """The one way in which a partition begins, after an assignment as after an error.
@@ -300,12 +265,13 @@ class Consumer(driver.Consumer):
     @property
     def opening(self) -> list[TP]:
         """The partitions that are ours and not open yet."""
-        return sorted(self._openings)
+        return self._openings.under_way
 
     @property
     def heard_at(self) -> float:
         """When the last heartbeat left that the group has answered, by `awake`; joining the group counts as one."""
-        return self._thread.heard_at
+        membership = self._thread.membership
+        return awake() if membership is None else membership.heard_at
 
     def rejoin(self) -> None:
         """Ask the group to share out the partitions again; what we still have is finished before."""
@@ -322,30 +288,26 @@ class Consumer(driver.Consumer):
         Returns whether everything that is acknowledged is committed too.
         """
         self.stop_flow()
-        await self._stop_opening()
+        await self._openings.stop()
         await self.app.listener.partitions_revoked()
-        # A commit under way may have begun before the last acknowledgement, and `commit` would leave it at that.
-        await self.maybe_wait_for_commit_to_finish()
-        await self.commit()
+        # Bounded, because aiokafka tries for ever while a topic or its coordinator is gone.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self.app.conf.broker_session_timeout / 2):
+                # A commit under way may have begun before the last acknowledgement; `commit` would leave it at that.
+                await self.maybe_wait_for_commit_to_finish()
+                await self.commit()
         committed = all(watermark.committable() is None for watermark in self.watermarks.values())
         self.assigned = set()
         for tp in list(self.watermarks):
             self._drop(tp)
         return committed
 
-    async def _stop_opening(self) -> None:
-        openings = list(self._openings.values())
-        self._openings.clear()
-        for opening in openings:
-            opening.cancel()
-        await asyncio.gather(*openings, return_exceptions=True)
-
     def _drop(self, tp: TP) -> None:
         """Forget what is in flight for a partition; what still comes of it bears an epoch that is over."""
         self._thread.end(tp)
         watermark = self.watermarks.pop(tp, None)
         if watermark is not None:
-            self._done_with(watermark.unacknowledged)
+            self._pace.ended(watermark.unacknowledged)
             self.app.in_flight.remove(watermark.records, watermark.nbytes)
 
     def done_up_to(self, tp: TP) -> int | None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from typing import Any, TypeVar
 
@@ -22,8 +22,8 @@ from app.kafka.chunk import Chunk
 from app.kafka.client import NotSent
 from app.kafka.fetched import take
 from app.kafka.in_flight import Room
+from app.kafka.membership import Membership
 from app.kafka.protocol import SettledOffsetsRequest, settled_offset
-from app.standstill import awake
 
 # Longest a fetch waits at the broker. While it does, a partition that was drained meanwhile is not asked for, so this
 # is also the longest that one idle partition can hold up another; Faust's own 1.5 s would be felt.
@@ -47,7 +47,7 @@ class ChunkThread(AIOKafkaConsumerThread):
         self._epochs: dict[TopicPartition, int] = {}
         # Where a record waits that is larger than the room there was.
         self._too_large: TopicPartition | None = None
-        self.heard_at = awake()
+        self.membership: Membership | None = None
 
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
@@ -57,21 +57,12 @@ class ChunkThread(AIOKafkaConsumerThread):
         return consumer
 
     async def on_start(self) -> None:
-        """Start the consumer, and note when the group answers heartbeats."""
+        """Start the consumer, and listen to what it says to its group."""
         await super().on_start()
-        coordinator = self._ensure_consumer()._coordinator
-        coordinator._do_heartbeat = self._noting(coordinator._do_heartbeat)
-        coordinator._on_join_complete = self._noting(coordinator._on_join_complete)
-
-    def _noting(self, ask: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
-        async def noted(*args: Any, **kwargs: Any) -> Any:
-            asked_at = awake()
-            answer = await ask(*args, **kwargs)
-            if answer is not False:
-                self.heard_at = asked_at
-            return answer
-
-        return noted
+        self.membership = Membership(
+            self._ensure_consumer(),
+            on_failure=lambda error: self.consumer.loop.call_soon_threadsafe(self.consumer.app.listener.failed, error),
+        )
 
     async def stop(self) -> None:
         """End the thread; mode would hold up everybody's event loop until it has ended."""
@@ -95,6 +86,11 @@ class ChunkThread(AIOKafkaConsumerThread):
             await self._ensure_consumer()._client.close()
 
     # -- called from the other thread
+
+    async def commit(self, offsets: Mapping[TP, int]) -> bool:
+        """Commit offsets; whoever is cancelled leaves nothing behind that would commit them later."""
+        committed: bool = await self._here(self._commit(offsets))
+        return committed
 
     async def _here(self, work: Coroutine[Any, Any, T]) -> T:
         """Do *work* on this thread; mode's queue of calls makes three tasks for each."""

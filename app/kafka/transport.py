@@ -65,8 +65,8 @@ class ChunkScheduler(DefaultSchedulingStrategy):
     """One event per fetch instead of one per record."""
 
     def iterate(self, records: Mapping[TP, Any]) -> Iterator[tuple[TP, Any]]:
-        """Yield the chunks that hold records, as one, in the name of the first one's partition."""
-        chunks = [chunk for chunk in records.values() if chunk]
+        """Yield all chunks as one, in the name of the first one's partition."""
+        chunks = list(records.values())
         if chunks:
             yield TP(*chunks[0].tp), chunks
 

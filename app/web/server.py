@@ -1,18 +1,33 @@
 """The HTTP port: metrics for Prometheus, health for orchestrators, status for people."""
 
-from collections.abc import Callable
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 from typing import Any
 
 import msgspec
 from aiohttp import web
 from prometheus_client import CollectorRegistry
-from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from app.errors import StartFailed
+from app.web.exposition import CONTENT_TYPE_LATEST, Exposition
+from app.web.listener import Listener
+
+logger = logging.getLogger(__name__)
+
+METHODS = ("GET", "HEAD")
+STOP_SECONDS = 1.0
+_OPTIONS: dict[str, Any] = {
+    "access_log": None,
+    "max_line_size": 8190,
+    "max_field_size": 8190,
+    "lingering_time": 0,  # or aiohttp would read on what nobody wants, as fast as it comes
+}
 
 
 class WebServer:
-    """Serve `/metrics`, `/livez`, `/readyz` and `/status`; GET and HEAD only.
+    """Serve `/metrics`, `/livez`, `/readyz` and `/status`; GET and HEAD only, one answer per connection.
 
     Args:
         registry: the metrics.
@@ -29,16 +44,18 @@ class WebServer:
         unhealthy: Callable[[], str | None],
         status: Callable[[], dict[str, Any]],
     ) -> None:
-        self._registry = registry
+        self._exposition = Exposition(registry)
         self._unready = unready
         self._unhealthy = unhealthy
         self._status = status
-        app = web.Application()
-        app.router.add_get("/metrics", self._get_metrics)
-        app.router.add_get("/livez", self._get_livez)
-        app.router.add_get("/readyz", self._get_readyz)
-        app.router.add_get("/status", self._get_status)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+        self._pages: dict[str, Callable[[], Awaitable[web.Response]]] = {
+            "/metrics": self._metrics,
+            "/livez": self._livez,
+            "/readyz": self._readyz,
+            "/status": self._about,
+        }
+        self._listener = Listener(self._protocol)
+        self._server: web.Server | None = None
 
     async def start(self, host: str, port: int) -> int:
         """Listen; returns the port, which the system chose when *port* is 0.
@@ -46,33 +63,82 @@ class WebServer:
         Raises:
             StartFailed: the address cannot be had.
         """
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, host, port)
+        self._server = web.Server(self._answer)
         try:
-            await site.start()
+            return await self._listener.start(host, port)
         except OSError as error:
             raise StartFailed(f"HTTP_HOST={host} HTTP_PORT={port}: {error.strerror}; choose another address") from error
-        return int(self._runner.addresses[0][1])
 
     async def stop(self) -> None:
-        """Stop listening."""
-        await self._runner.cleanup()
+        """Stop listening, let answers that are being written get out, end all connections."""
+        await self._listener.stop()
+        if self._server is not None:
+            self._server.pre_shutdown()
+            await self._server.shutdown(STOP_SECONDS)
+        self._listener.abort()
 
-    async def _get_metrics(self, _: web.Request) -> web.Response:
-        return web.Response(body=generate_latest(self._registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+    def _protocol(self) -> asyncio.Protocol:
+        assert self._server is not None  # noqa: S101 - nothing comes in before the start
+        return _Protocol(self._server, loop=asyncio.get_running_loop(), **_OPTIONS)
 
-    async def _get_livez(self, _: web.Request) -> web.Response:
+    async def _answer(self, request: web.BaseRequest) -> web.Response:
+        try:
+            return _last(await self._page(request))
+        except Exception:
+            logger.exception("%s cannot be shown", request.path)
+            return _plain(HTTPStatus.INTERNAL_SERVER_ERROR)
+
+    async def _page(self, request: web.BaseRequest) -> web.Response:
+        page = self._pages.get(request.path)
+        if page is None:
+            return _plain(HTTPStatus.NOT_FOUND)
+        if request.method not in METHODS:
+            refusal = _plain(HTTPStatus.METHOD_NOT_ALLOWED)
+            refusal.headers["Allow"] = ", ".join(METHODS)
+            return refusal
+        return await page()
+
+    async def _metrics(self) -> web.Response:
+        return web.Response(body=await self._exposition.text(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    async def _livez(self) -> web.Response:
         return _health(self._unhealthy())
 
-    async def _get_readyz(self, _: web.Request) -> web.Response:
+    async def _readyz(self) -> web.Response:
         return _health(self._unready())
 
-    async def _get_status(self, _: web.Request) -> web.Response:
+    async def _about(self) -> web.Response:
         text = msgspec.json.format(msgspec.json.encode(self._status()), indent=2)
         return web.Response(body=text + b"\n", content_type="application/json")
+
+
+class _Protocol(web.RequestHandler):
+    """aiohttp's, except for what it says of requests that it cannot read."""
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.Response:
+        """Tell the client no more than the status, and nobody else anything: aiohttp logs a traceback for each."""
+        logger.debug("unreadable HTTP request", extra={"error": repr(exc)})
+        return _plain(HTTPStatus(status))
 
 
 def _health(trouble: str | None) -> web.Response:
     if trouble is None:
         return web.Response(text="ok\n")
-    return web.Response(status=503, text=trouble + "\n")
+    return web.Response(status=HTTPStatus.SERVICE_UNAVAILABLE, text=trouble + "\n")
+
+
+def _plain(status: HTTPStatus) -> web.Response:
+    return _last(web.Response(status=status, text=f"{status} {status.phrase}\n"))
+
+
+def _last(answer: web.Response) -> web.Response:
+    """Make it the only one on its connection; a client that sends without end would keep the event loop busy."""
+    answer.force_close()
+    answer.headers["Server"] = "streamrank"  # aiohttp would tell its version and Python's
+    return answer

@@ -287,7 +287,7 @@ async def test_a_closed_lane_drops_what_is_left_and_cancels_what_is_still_comput
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=1000, deadline=None)
 @given(
     dice=st.randoms(use_true_random=True),
     count=st.integers(1, 12),

@@ -550,7 +550,7 @@ async def test_published_scores_are_those_of_the_model_for_the_merged_batch_to_t
     assert answers == {}
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     dice=st.randoms(use_true_random=True),
     max_size=st.integers(1, 9),

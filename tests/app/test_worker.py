@@ -15,13 +15,15 @@ from typing import Any, NoReturn
 import pytest
 from aiohttp import ClientSession
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaConnectionError, TopicAuthorizationFailedError
+from confluent_kafka.admin import ResourceType
 from mode.threads import WorkerThread
 
 from app.broker import EmbeddedBroker
-from app.errors import PublishFailed, StartFailed
+from app.errors import PublishFailed
+from app.kafka.brokers import Brokers
 from app.ports import free_ports
-from app.worker import Worker, _until_it_works
+from app.watchdog import Watchdog
+from app.worker import Worker
 from models.errors import ModelNotUsable, RowsRefused
 from models.numpy_model import NumpyModel
 from models.predictor import Columns, TopK
@@ -334,13 +336,13 @@ async def test_a_model_that_cannot_be_loaded_ends_the_worker_with_1(topics: Topi
 
     async with running(topics, NumpyModel(), monkeypatch) as run:
         monkeypatch.setattr(run.worker, "_load", load_predictor)
-        connect = run.worker._connect
+        connect = Brokers.connect
 
-        async def find_and_tell() -> None:
-            await connect()
+        async def find_and_tell(self: Brokers) -> None:
+            await connect(self)
             topics_found.set()
 
-        monkeypatch.setattr(run.worker, "_connect", find_and_tell)
+        monkeypatch.setattr(Brokers, "connect", find_and_tell)
         assert await run.ended() == 1
         assert run.health.unhealthy() == "failed: no such folder"
         assert samples(run.worker._metrics)["streamrank_model_loads_total", "failed"] == 1
@@ -359,6 +361,127 @@ async def test_a_model_that_fails_for_everything_ends_the_worker_with_1_and_blam
     for topic in (topics.output, topics.dead_letters):
         assert await asyncio.to_thread(topics.client.read_all, topic) == []
     assert await asyncio.to_thread(topics.client.committed_offsets, topics.input, topics.group) == {}
+
+
+def impatient(monkeypatch: pytest.MonkeyPatch, seconds: float = 1.0) -> None:
+    """Let the watchdog wait a second instead of a minute."""
+
+    def watchdog(*args: Any, **options: Any) -> Watchdog:
+        return Watchdog(*args, **{**options, "stuck_seconds": seconds})
+
+    monkeypatch.setattr("app.worker.Watchdog", watchdog)
+    monkeypatch.setattr("app.watchdog.LOOK_SECONDS", 0.05)
+
+
+async def test_a_model_call_that_hangs_fails_livez_and_ends_the_worker_with_1_and_nothing_is_committed(
+    topics: Topics, monkeypatch: pytest.MonkeyPatch
+):
+    model = Held()
+    async with running(topics, model, monkeypatch, MODEL_TIMEOUT_SECONDS="0.5") as run:
+        await run.ready()
+        topics.client.write(topics.input, rows(1, 2, 3))
+        async with ClientSession(f"http://127.0.0.1:{run.port}") as session:
+            await run.until(model.called.is_set)
+            reasons: list[str] = []
+            while not run.task.done() and not reasons:
+                async with session.get("/livez") as answer:
+                    if answer.status == 503:
+                        reasons.append(await answer.text())
+        assert "a model call has not returned for" in reasons[0]
+        assert "MODEL_TIMEOUT_SECONDS=0.5" in reasons[0]
+        assert await run.ended() == 1
+    model.go_on.set()
+    assert await asyncio.to_thread(topics.client.read_all, topics.output) == []
+    assert await asyncio.to_thread(topics.client.committed_offsets, topics.input, topics.group) == {}
+
+
+async def never(*_: object, **__: object) -> None:
+    await asyncio.Event().wait()
+
+
+async def nothing(*_: object, **__: object) -> dict[Any, Any]:
+    await asyncio.sleep(0.01)
+    return {}
+
+
+DEAD = [
+    ("app.kafka.sender.Sender._deliver", never, "a publisher that sends nothing"),
+    ("app.kafka.fetching.ChunkThread._take_chunks", nothing, "a consumer that falls silent"),
+    ("app.pipeline.Pipeline.accept", lambda *_: None, "an agent that does nothing with what comes"),
+    ("app.lane.Lane._commit", never, "a lane that acknowledges nothing"),
+]
+
+
+@pytest.mark.parametrize("dead", DEAD, ids=[each[2] for each in DEAD])
+async def test_a_part_that_is_dead_ends_the_worker_with_1_and_nothing_is_committed(
+    topics: Topics, monkeypatch: pytest.MonkeyPatch, dead: tuple[str, Any, str]
+):
+    impatient(monkeypatch)
+    monkeypatch.setattr(dead[0], dead[1])
+    async with running(topics, NumpyModel(), monkeypatch) as run:
+        topics.client.write(topics.input, rows(1, 2, 3))
+        assert await run.ended() == 1
+        assert "nothing has moved for" in run.health.unhealthy()
+    assert await asyncio.to_thread(topics.client.committed_offsets, topics.input, topics.group) == {}
+
+
+async def test_an_agent_that_ends_by_itself_ends_the_worker_with_1(topics: Topics, monkeypatch: pytest.MonkeyPatch):
+    async with running(topics, NumpyModel(), monkeypatch) as run:
+        await run.ready()
+        for agent in run.worker._app.agents.values():
+            for actor in agent._actors:
+                await actor.stream.throw(StopAsyncIteration())
+        topics.client.write(topics.input, rows(1, 2, 3))
+        assert await run.ended() == 1
+
+
+@pytest.mark.needs_apache_kafka  # the embedded broker takes records for topics that it does not have
+async def test_an_input_topic_that_is_gone_for_a_while_is_told_and_the_new_one_is_read_from_its_beginning(
+    topics: Topics, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("app.kafka.consuming.METADATA_MAX_AGE_MS", 300)
+    monkeypatch.setattr("app.kafka.topics.POLL_SECONDS", 0.1)
+    async with running(topics, NumpyModel(), monkeypatch) as run:
+        await run.ready()
+        topics.client.write(topics.input, rows(1, 2, 3, 4))
+        await run.until(lambda: samples(run.worker._metrics)["streamrank_records_total", "published"] == 4)
+        await asyncio.to_thread(topics.client.wait_until_committed, topics.input, topics.group)
+        await asyncio.to_thread(topics.client.delete, topics.input)
+        await run.until(lambda: f"do not exist: {topics.input}" in (run.health.unready() or ""))
+        assert run.health.unhealthy() is None
+        await asyncio.to_thread(topics.client.create, topics.input)
+        topics.client.write(topics.input, rows(5, 6, 7, 8))
+        await run.until(lambda: samples(run.worker._metrics)["streamrank_records_total", "published"] == 8)
+        await run.ready()
+        assert await run.stop() == 0
+
+
+@pytest.mark.needs_apache_kafka
+@pytest.mark.parametrize(
+    ("guarantee", "denied"),
+    [
+        ("at_least_once", "output topic"),
+        ("at_least_once", "group"),
+        ("exactly_once", "output topic"),
+        ("exactly_once", "group"),
+        ("exactly_once", "transactional id"),
+    ],
+)
+async def test_what_the_broker_denies_ends_the_worker_with_1_and_says_what_to_grant(
+    secure_kafka: SecureKafka, monkeypatch: pytest.MonkeyPatch, guarantee: str, denied: str
+):
+    with fresh_topics(secure_kafka) as topics:
+        names = {
+            "output topic": (ResourceType.TOPIC, topics.output),
+            "transactional id": (ResourceType.TRANSACTIONAL_ID, f"{topics.group}/{topics.input}/0"),
+            "group": (ResourceType.GROUP, topics.group),
+        }
+        topics.client.write(topics.input, rows(1, 2, 3, 4))
+        secured = secured_variables(secure_kafka, PASSWORD)
+        async with running(topics, NumpyModel(), monkeypatch, PROCESSING_GUARANTEE=guarantee, **secured) as run:
+            secure_kafka.reserve(*names[denied], user="somebody-else")
+            assert await run.ended() == 1
+            assert "grant" in run.health.unhealthy()
 
 
 async def test_what_cannot_be_finished_in_time_stays_uncommitted_and_the_status_is_1(
@@ -413,13 +536,13 @@ async def test_a_last_commit_that_fails_is_no_clean_stop(topics: Topics, monkeyp
 async def test_an_error_while_leaving_still_gives_a_status(topics: Topics, monkeypatch: pytest.MonkeyPatch):
     async with running(topics, NumpyModel(), monkeypatch) as run:
         await run.ready()
-        stop = run.worker._client.stop
+        stop = run.worker._brokers.client.stop
 
         async def stop_and_fail() -> None:
             await stop()
             raise OSError("gone")
 
-        monkeypatch.setattr(run.worker._client, "stop", stop_and_fail)
+        monkeypatch.setattr(run.worker._brokers.client, "stop", stop_and_fail)
         assert await run.stop() == 1
 
 
@@ -450,41 +573,3 @@ async def test_only_the_first_failure_is_told(topics: Topics, caplog: pytest.Log
     worker._fail(ValueError("second"))
     assert worker._health.unhealthy() == "failed: first"
     assert "second" not in caplog.text
-
-
-@pytest.mark.parametrize("error", [KafkaConnectionError(), OSError("refused")])
-async def test_what_works_later_is_tried_until_then(error: Exception, monkeypatch: pytest.MonkeyPatch):
-    waits: list[float] = []
-
-    async def sleep(seconds: float) -> None:
-        waits.append(seconds)
-
-    outcomes: list[Any] = [error] * 8
-
-    async def attempt() -> None:
-        if outcomes:
-            raise outcomes.pop()
-
-    monkeypatch.setattr("app.worker.asyncio.sleep", sleep)
-    await _until_it_works(attempt)
-    assert len(waits) == 8
-    assert all(
-        0.5 * nominal <= wait <= 1.5 * nominal for wait, nominal in zip(waits, (0.2, 0.4, 0.8, 1.6), strict=False)
-    )
-    assert 2.5 <= min(waits[5:]) <= max(waits) <= 7.5
-
-
-async def test_what_will_never_work_is_not_tried_again():
-    async def attempt() -> None:
-        raise StartFailed("no")
-
-    with pytest.raises(StartFailed):
-        await _until_it_works(attempt)
-
-
-async def test_what_the_broker_denies_is_not_tried_again_and_says_what_to_grant():
-    async def attempt() -> None:
-        raise TopicAuthorizationFailedError("images")
-
-    with pytest.raises(StartFailed, match=r"denies it to this user .*images.*: grant Read and Describe"):
-        await _until_it_works(attempt)

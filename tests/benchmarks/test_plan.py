@@ -13,7 +13,7 @@ def test_in_as_many_rounds_as_contenders_everyone_has_every_place_once() -> None
 
 def test_only_the_textbook_agent_has_the_short_backlog() -> None:
     plan = Plan(records=1000, textbook_records=100)
-    assert [plan.backlog(each) for each in Contender] == [1000, 1000, 100, 1000]
+    assert [plan.backlog(each) for each in Contender] == [1000, 1000, 1000, 100, 1000]
 
 
 def test_only_a_full_run_bears_no_suffix() -> None:
@@ -23,6 +23,6 @@ def test_only_a_full_run_bears_no_suffix() -> None:
 
 
 def test_steps_are_counted_for_the_parts_that_run() -> None:
-    # One for the broker; four and three contenders per round; two backlogs; one start.
-    assert steps(QUICK) == 1 + 4 + 3 + 2 + 1
-    assert steps(Plan(parts=(Part.LATENCY,), runs=2)) == 1 + 2 * 3
+    # One for the broker; five and four contenders per round; two backlogs; one start.
+    assert steps(QUICK) == 1 + 5 + 4 + 2 + 1
+    assert steps(Plan(parts=(Part.LATENCY,), runs=2)) == 1 + 2 * 4

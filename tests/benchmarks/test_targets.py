@@ -12,6 +12,7 @@ def _results() -> Results:
     return Results(
         throughput={
             Contender.SERVICE: [throughput(rate=50_000, cpu=15)],
+            Contender.EXACTLY_ONCE: [throughput(rate=35_000, cpu=15)],
             Contender.CONFLUENT: [throughput(rate=90_000, cpu=10)],
             Contender.TEXTBOOK: [throughput(rate=5_000, cpu=200)],
             Contender.ECHO: [throughput(rate=200_000, cpu=4)],
@@ -31,7 +32,7 @@ def _missed(results: Results) -> list[str]:
 
 
 def test_a_target_that_is_just_kept_is_met() -> None:
-    assert len(verdicts(_results())) == 5
+    assert len(verdicts(_results())) == 6
     assert _missed(_results()) == []
 
 
@@ -45,6 +46,12 @@ def test_too_much_cpu_beside_the_confluent_loop_is_a_miss() -> None:
     results = _results()
     results.throughput[Contender.SERVICE] = [throughput(rate=50_000, cpu=15.1)]
     assert _missed(results) == ["CPU per record, StreamRank / confluent-kafka loop"]
+
+
+def test_exactly_once_at_too_high_a_price_is_a_miss() -> None:
+    results = _results()
+    results.throughput[Contender.EXACTLY_ONCE] = [throughput(rate=34_999, cpu=15)]
+    assert _missed(results) == ["throughput, exactly once / at least once"]
 
 
 def test_too_long_a_tail_beside_the_echo_is_a_miss() -> None:

@@ -4,7 +4,12 @@ import json
 from pathlib import Path
 
 from confluent_kafka.admin import (
+    AclBinding,
+    AclOperation,
+    AclPermissionType,
     AdminClient,
+    ResourcePatternType,
+    ResourceType,
     ScramCredentialInfo,
     ScramMechanism,
     UserScramCredentialUpsertion,
@@ -77,6 +82,14 @@ class SecureKafka(ApacheKafka):
         for made in client.alter_user_scram_credentials([wanted]).values():
             made.result(30)
 
+    def reserve(self, kind: ResourceType, name: str, *, user: str) -> None:
+        """Let nobody but *user* use something; what is reserved for nobody is everybody's."""
+        client = AdminClient({**COMMON, "bootstrap.servers": self.bootstrap_servers})
+        literal = ResourcePatternType.LITERAL
+        binding = AclBinding(kind, name, literal, f"User:{user}", "*", AclOperation.ALL, AclPermissionType.ALLOW)
+        for made in client.create_acls([binding]).values():
+            made.result(30)
+
     def _wait_until_let_in(self, mechanism: str, timeout: float) -> None:
         login = {"sasl.mechanism": mechanism, "sasl.username": USER, "sasl.password": PASSWORD}
         tls = {"security.protocol": "SASL_SSL", "ssl.ca.location": str(self.authority.certfile)}
@@ -98,6 +111,9 @@ class SecureKafka(ApacheKafka):
             "advertised.listeners": ",".join(advertised.values()),
             "listener.security.protocol.map": ",".join(f"{name}:{protocol}" for name, protocol in LISTENERS.items()),
             "inter.broker.listener.name": "PLAINTEXT",
+            "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+            "allow.everyone.if.no.acl.found": "true",
+            "super.users": "User:ANONYMOUS",
         }
 
     def _tls(self) -> dict[str, str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from config.settings import VARIABLES, Settings, load_settings
+from config.settings import VARIABLES, Settings, SettingsError, load_settings, load_topic_settings
 
 REQUIRED = {"INPUT_TOPIC": "images", "OUTPUT_TOPIC": "rankings", "MODEL_PATH": "/models/digits"}
 
@@ -166,3 +166,39 @@ def test_without_arguments_the_process_environment_and_the_working_directory_cou
     )
 
     assert done.stdout == "in from-environment\n"
+
+
+def test_where_records_are_can_be_asked_without_a_model() -> None:
+    topics = {name: value for name, value in REQUIRED.items() if name != "MODEL_PATH"}
+
+    settings = load_topic_settings(topics | {"BATCH_MAX_SIZE": "0"}, None)
+
+    assert settings.model_dump() == load_settings(REQUIRED, None).model_dump(include={"kafka", "security"})
+
+
+def test_a_topic_that_nobody_needs_need_not_be_given_and_counts_where_it_is(tmp_path: Path) -> None:
+    env_file = tmp_path / ".env"
+    env_file.write_text("OUTPUT_TOPIC=rankings\n")
+
+    settings = load_topic_settings({"INPUT_TOPIC": "images"}, None, without=("OUTPUT_TOPIC",))
+    assert (settings.kafka.input_topic, settings.kafka.dead_letter_topic) == ("images", "images.dead-letters")
+    settings = load_topic_settings({"INPUT_TOPIC": "images"}, env_file, without=("OUTPUT_TOPIC",))
+    assert settings.kafka.output_topic == "rankings"
+    with pytest.raises(SettingsError, match="OUTPUT_TOPIC=rankings: must differ from INPUT_TOPIC=rankings"):
+        load_topic_settings({"INPUT_TOPIC": "rankings"}, env_file, without=("OUTPUT_TOPIC",))
+    with pytest.raises(SettingsError, match="INPUT_TOPIC is missing"):
+        load_topic_settings({}, None, without=("OUTPUT_TOPIC",))
+
+
+def test_its_own_mistakes_and_variables_that_are_not_ours_are_told_all_the_same() -> None:
+    with pytest.raises(SettingsError) as caught:
+        load_topic_settings(
+            {"INPUT_TOPIC": "a b", "KAFKA_SASL_PASSWORD": "hush", "KAFKA_BOOTSTRAP_SERVER": "a:1"}, None
+        )
+
+    assert [mistake.partition(":")[0] for mistake in caught.value.mistakes] == [
+        "INPUT_TOPIC=a b",
+        "OUTPUT_TOPIC is missing",
+        "KAFKA_SASL_PASSWORD=***",
+        "KAFKA_BOOTSTRAP_SERVER=a",
+    ]

@@ -86,12 +86,20 @@ def test_with_batches_of_one_the_scores_are_tensorflows_bit_for_bit(
         assert got.tobytes() == direct(features[number : number + 1])[0].tobytes()
 
 
-@pytest.mark.parametrize("stop_first", [True, False], ids=["stopped", "killed"])
+@pytest.mark.parametrize(
+    ("stop_first", "guarantee"),
+    [
+        (True, "at_least_once"),
+        (False, "at_least_once"),
+        pytest.param(False, "exactly_once", marks=pytest.mark.needs_apache_kafka),
+    ],
+    ids=["stopped", "killed", "killed, exactly once"],
+)
 def test_two_workers_share_the_partitions_and_one_takes_over_when_the_other_goes(
-    topics: Topics, mlp: Path, features, tmp_path: Path, stop_first: bool
+    topics: Topics, mlp: Path, features, tmp_path: Path, *, stop_first: bool, guarantee: str
 ):
     records = [record(number, row) for number, row in enumerate(features[:6000])]
-    variables = environment(topics, mlp)
+    variables = environment(topics, mlp) | {"PROCESSING_GUARANTEE": guarantee}
     with Service(tmp_path, variables) as first, Service(tmp_path, variables) as second:
         first.wait_until_ready()
         second.wait_until_ready()
@@ -111,5 +119,5 @@ def test_two_workers_share_the_partitions_and_one_takes_over_when_the_other_goes
         assert second.stop() == 0
     seen = [json.loads(output.value)["id"] for output in topics.client.read_all(topics.output)]
     assert set(seen) == {f"r{number}" for number in range(6000)}
-    if stop_first:
+    if stop_first or guarantee == "exactly_once":
         assert len(seen) == 6000

@@ -48,7 +48,7 @@ def any_topics(request: pytest.FixtureRequest) -> Iterator[Topics]:
 
 @pytest.fixture
 def dead_letters(
-    monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes], plain_logging: None
+    monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
 ) -> Callable[[Topics], Command]:
     """Return what runs `streamrank dead-letters` for topics."""
 

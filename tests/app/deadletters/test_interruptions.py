@@ -18,7 +18,7 @@ from app.deadletters.job import Job
 from app.deadletters.options import ReplayOptions, parse
 from app.kafka.security import Security
 from app.kafka.visit import VisitFailed
-from config.tools import load_for_tool
+from config.settings import load_topic_settings
 from tests.app.deadletters.conftest import environment
 from tests.app.deadletters.letters import letters_from
 from tests.app.kafka.publishing import until
@@ -211,7 +211,7 @@ async def test_a_broker_that_goes_away_for_good_ends_it_and_the_next_one_goes_on
 ) -> None:
     with fresh_topics(mortal_kafka) as topics:
         await asyncio.to_thread(topics.client.write, topics.dead_letters, letters_from(topics.input, 2000))
-        settings = load_for_tool(environment(topics), without=("MODEL_PATH", "OUTPUT_TOPIC"), env_file=None)
+        settings = load_topic_settings(environment(topics), None, without=("OUTPUT_TOPIC",))
         options = parse(["replay", "--rate", "200"])
         assert isinstance(options, ReplayOptions)
         job = Job(options, settings.kafka, Security(settings.security), patience_seconds=3)

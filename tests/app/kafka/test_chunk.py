@@ -1,17 +1,12 @@
 """What a chunk knows of itself."""
 
-from tests.app.chunks import chunk, run_of
+from tests.app.chunks import run_of
 
 
 def test_a_chunk_holds_its_records_and_is_not_acknowledged_yet():
     taken = run_of(5, 3)
     assert [record.offset for record in taken] == [5, 6, 7]
     assert (taken.start, taken.end, taken.acknowledged) == (5, 8, False)
-
-
-def test_a_chunk_without_records_has_nothing_to_wait_for():
-    markers_only = chunk(start=5, end=7)
-    assert markers_only.acknowledged
 
 
 def test_chunks_of_equal_records_are_two_chunks():

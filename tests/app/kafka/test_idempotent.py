@@ -22,6 +22,8 @@ from app.records import Outgoing
 from tests.app.kafka.harness import consuming
 from tests.app.kafka.publishing import connected, numbered, same, until
 from tests.broker.apache_kafka import ApacheKafka
+from tests.broker.frames import ApiKey
+from tests.broker.proxy import Proxy
 from tests.broker.session import Broker
 from tests.broker.topics import TopicClient, Topics, fresh_topics
 
@@ -243,3 +245,56 @@ async def test_a_broker_that_is_away_is_waited_for_and_nothing_is_lost_or_out_of
         read = await asyncio.to_thread(topics.client.read_all, topics.output)
     # A confirmation that was lost with the broker may have doubled records, but it has moved none.
     assert list(dict.fromkeys(each.value for each in read)) == [each.value for each in records]
+
+
+@pytest.mark.needs_apache_kafka  # the embedded broker has no idempotent producers
+async def test_a_batch_whose_answer_is_lost_is_sent_again_and_written_once(topics: Topics, proxy: Proxy):
+    records = numbered(20)
+    async with publishing(proxy.bootstrap_servers, topics.output) as producer:
+        assert await producer.publish(topics.output, 0, records[:5]) == {}
+        for start in (5, 10, 15):
+            proxy.swallow_answers(ApiKey.PRODUCE, count=1, reset=True)
+            assert await producer.publish(topics.output, 0, records[start : start + 5]) == {}
+    assert same(await asyncio.to_thread(topics.client.read_all, topics.output), records)
+
+
+@pytest.mark.needs_apache_kafka
+async def test_a_batch_that_arrives_late_is_not_written_again(
+    topics: Topics, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+):
+    records = numbered(12)
+    async with publishing(proxy.bootstrap_servers, topics.output, request_timeout_ms=500) as producer:
+        assert await producer.publish(topics.output, 0, records[:4]) == {}
+        with proxy.hold(ApiKey.PRODUCE, count=1) as late:
+            assert await producer.publish(topics.output, 0, records[4:8]) == {}
+            assert await producer.publish(topics.output, 0, records[8:]) == {}
+        await asyncio.to_thread(late.wait_until_answered)
+    assert same(await asyncio.to_thread(topics.client.read_all, topics.output), records)
+
+
+@pytest.mark.needs_apache_kafka
+async def test_a_cancelled_batch_leaves_no_doubt_for_those_after_it(topics: Topics, proxy: Proxy):
+    records = numbered(8)
+    async with publishing(proxy.bootstrap_servers, topics.output) as producer:
+        assert await producer.publish(topics.output, 0, records[:4]) == {}
+        with proxy.hold(ApiKey.PRODUCE, count=1) as hold:
+            cancelled = asyncio.create_task(producer.publish(topics.output, 0, numbered(1, start=90)))
+            await asyncio.to_thread(hold.wait)
+            cancelled.cancel()
+            await asyncio.wait([cancelled])
+        await asyncio.to_thread(hold.wait_until_answered)
+        assert await producer.publish(topics.output, 0, records[4:]) == {}
+    read = await asyncio.to_thread(topics.client.read_all, topics.output)
+    assert [each.key for each in read] == [b"k0", b"k1", b"k2", b"k3", b"k90", b"k4", b"k5", b"k6", b"k7"]
+
+
+async def test_a_broker_without_idempotent_producers_is_told_of_once_and_served_all_the_same(
+    tansu: EmbeddedBroker, caplog: pytest.LogCaptureFixture
+):
+    with fresh_topics(tansu) as topics:
+        async with publishing(topics.client.bootstrap_servers, topics.output) as producer:
+            for start in range(0, 9, 3):
+                assert await producer.publish(topics.output, 0, numbered(3, start=start)) == {}
+        assert same(await asyncio.to_thread(topics.client.read_all, topics.output), numbered(9))
+    told = [each.message for each in caplog.records if each.name.startswith("app.")]
+    assert told == ["the broker has no idempotent producers; after an outage some rankings may be written twice"]

@@ -1,7 +1,7 @@
 """Commits follow the unbroken run of acknowledged chunks, and nothing else."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.errors import ChunkLost
@@ -43,6 +43,7 @@ def test_a_commit_within_a_chunk_frees_nothing_of_it():
 
 def test_a_span_without_records_is_committed_past_once_all_before_it_is_acknowledged():
     first, markers = run_of(0, 3), chunk(start=3, end=5)
+    markers.acknowledged = True
     watermark = filled(first, markers)
     assert watermark.committable() is None
     first.acknowledged = True
@@ -79,48 +80,90 @@ STEPS = st.lists(
     st.one_of(
         st.tuples(st.just("fetch"), st.integers(0, 4), st.integers(0, 2)),
         st.tuples(st.just("acknowledge"), st.integers(0, 30), st.just(0)),
-        st.tuples(st.sampled_from(["begin commit", "end commit"]), st.just(0), st.just(0)),
+        st.tuples(st.sampled_from(["begin commit", "end commit", "fail commit", "revoke"]), st.just(0), st.just(0)),
     ),
     max_size=60,
 )
 
 
+class Books:
+    """A partition's watermark and what is in flight, beside a plain record of what was really done."""
+
+    def __init__(self, position: int) -> None:
+        self.watermark, self.in_flight = Watermark(position), InFlight(10**6, 10**9)
+        self.fetched: list[Chunk] = []
+        self.stale: list[Chunk] = []
+        self.committed = self.end = position
+        self.under_way: int | None = None
+
+    def fetch(self, count: int, gap: int) -> None:
+        if count + gap:
+            start, stop = self.end, self.end + count + gap
+            taken = chunk(*(record(start + place) for place in range(count)), start=start, end=stop)
+            self.fetched.append(taken)
+            self.watermark.fetched(taken)
+            self.in_flight.add(len(taken), taken.nbytes)
+            self.end = stop
+
+    def acknowledge(self, number: int) -> None:
+        """Of what is in flight, or of what was dropped at a revocation and finishes all the same."""
+        everything = self.fetched + self.stale
+        if number < len(everything):
+            everything[number].acknowledged = True
+
+    def begin_commit(self) -> None:
+        if self.under_way is None:
+            self.under_way = self.watermark.committable()
+
+    def end_commit(self) -> None:
+        if self.under_way is not None:
+            offset, self.under_way = self.under_way, None
+            assert offset > self.committed
+            assert all(each.acknowledged for each in self.fetched if each.start < offset)
+            self.in_flight.remove(*self.watermark.committed(offset))
+            self.committed = offset
+
+    def revoke(self) -> None:
+        """Drop all that is in flight, and begin again from what is committed, as `Consumer._open` does."""
+        self.in_flight.remove(self.watermark.records, self.watermark.nbytes)
+        self.stale += self.fetched
+        self.fetched, self.under_way, self.end = [], None, self.committed
+        self.watermark = Watermark(self.committed, self.watermark.epoch + 1)
+
+    def check(self) -> None:
+        left = [each for each in self.fetched if each.end > self.committed]
+        assert self.in_flight.records == sum(len(each) for each in left) == self.watermark.records
+        assert self.in_flight.nbytes == sum(each.nbytes for each in left) == self.watermark.nbytes
+        assert self.watermark.unacknowledged == sum(len(each) for each in left if not each.acknowledged)
+        assert self.watermark.position == self.end
+
+
+@settings(max_examples=3000, deadline=None)
 @given(steps=STEPS, position=st.sampled_from([0, 1000]))
 def test_commits_never_pass_an_unacknowledged_record_and_what_is_in_flight_adds_up(
     steps: list[tuple[str, int, int]], position: int
 ):
-    watermark, in_flight = Watermark(position), InFlight(10**6, 10**9)
-    fetched: list[Chunk] = []
-    under_way: int | None = None
-    done = end = position
-
-    def commit(offset: int) -> int:
-        assert offset > done
-        assert all(each.acknowledged for each in fetched if each.start < offset)
-        in_flight.remove(*watermark.committed(offset))
-        assert in_flight.records == sum(len(each) for each in fetched if each.end > offset)
-        assert (in_flight.records, in_flight.nbytes) == (watermark.records, watermark.nbytes)
-        return offset
-
+    books = Books(position)
     for step, number, gap in steps:
-        if step == "fetch" and number + gap:
-            fetched.append(chunk(*(record(end + place) for place in range(number)), start=end, end=end + number + gap))
-            watermark.fetched(fetched[-1])
-            in_flight.add(len(fetched[-1]), fetched[-1].nbytes)
-            end = fetched[-1].end
-        elif step == "acknowledge" and number < len(fetched):
-            fetched[number].acknowledged = True
-        elif step == "begin commit" and under_way is None:
-            under_way = watermark.committable()
-        elif step == "end commit" and under_way is not None:
-            done, under_way = commit(under_way), None
-
-    if under_way is not None:
-        done = commit(under_way)
-    for each in fetched:
+        match step:
+            case "fetch":
+                books.fetch(number, gap)
+            case "acknowledge":
+                books.acknowledge(number)
+            case "begin commit":
+                books.begin_commit()
+            case "end commit":
+                books.end_commit()
+            case "fail commit":
+                books.under_way = None
+            case "revoke":
+                books.revoke()
+        books.check()
+    books.end_commit()
+    for each in books.fetched:
         each.acknowledged = True
-    if (rest := watermark.committable()) is not None:
-        done = commit(rest)
-    assert done == end
-    assert (len(watermark), in_flight.records, in_flight.nbytes) == (0, 0, 0)
-    assert watermark.committable() is None
+    books.begin_commit()
+    books.end_commit()
+    books.check()
+    assert books.committed == books.end
+    assert (len(books.watermark), books.watermark.committable()) == (0, None)

@@ -3,42 +3,24 @@
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
 import pytest
 from aiohttp import ClientSession
-from prometheus_client import CollectorRegistry, Counter
+from prometheus_client import Counter
+from yarl import URL
 
 from app.errors import StartFailed
-from app.web.server import WebServer
+from app.ports import free_ports
+from tests.app.web.rude import LIVEZ, exchange, has_ipv6
+from tests.app.web.worker import Worker, listening
 
 PATHS = ("/metrics", "/livez", "/readyz", "/status")
 
 
-class Worker:
-    """What a server asks of a worker."""
-
-    def __init__(self) -> None:
-        self.registry = CollectorRegistry()
-        self.trouble: str | None = None
-        self.about: dict[str, Any] = {}
-
-    def server(self) -> WebServer:
-        return WebServer(
-            self.registry,
-            unready=lambda: self.trouble and f"not ready: {self.trouble}",
-            unhealthy=lambda: self.trouble and f"sick: {self.trouble}",
-            status=lambda: self.about,
-        )
-
-
 @asynccontextmanager
 async def serving(worker: Worker) -> AsyncIterator[ClientSession]:
-    server = worker.server()
-    port = await server.start("127.0.0.1", 0)
-    async with ClientSession(f"http://127.0.0.1:{port}") as session:
+    async with listening(worker) as port, ClientSession(f"http://127.0.0.1:{port}") as session:
         yield session
-    await server.stop()
 
 
 async def test_metrics_are_those_of_the_registry_in_prometheus_text_format():
@@ -71,18 +53,82 @@ async def test_the_status_is_json_for_people_to_read():
 
 @pytest.mark.parametrize("path", PATHS)
 async def test_only_get_and_head_are_answered(path: str):
-    async with serving(Worker()) as session:
+    worker = Worker()
+    Counter("records", "how many", registry=worker.registry)
+    async with serving(worker) as session:
+        async with session.get(path) as answer:
+            size = len(await answer.read())
         async with session.head(path) as answer:
             assert (answer.status, await answer.read()) == (200, b"")
-        for method in ("POST", "PUT", "DELETE", "PATCH", "OPTIONS"):
-            async with session.request(method, path) as answer:
+            assert answer.headers["Content-Length"] == str(size)
+        for method in ("POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"):
+            async with session.request(method, path, data=b"some") as answer:
                 assert answer.status == 405
+                assert answer.headers["Allow"] == "GET, HEAD"
 
 
-@pytest.mark.parametrize("path", ["/", "/metrics/", "/table", "/router", "/livez/x", "/..%2fstatus"])
-async def test_there_is_nothing_else(path: str):
-    async with serving(Worker()) as session, session.get(path) as answer:
-        assert answer.status == 404
+@pytest.mark.parametrize("path", ["/", "/metrics/", "/table", "/router", "/livez/x", "/..%2fstatus", "/%2e%2e/status"])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_there_is_nothing_else(method: str, path: str):
+    async with serving(Worker()) as session, session.request(method, URL(path, encoded=True)) as answer:
+        assert (answer.status, await answer.text()) == (404, "404 Not Found\n")
+
+
+async def test_a_query_changes_nothing():
+    async with serving(Worker()) as session, session.get("/livez?verbose=1") as answer:
+        assert answer.status == 200
+
+
+@pytest.mark.parametrize(
+    ("request_line", "status"),
+    [
+        ("GET /livez HTTP/1.1", b"200 OK"),
+        ("GET /nothing HTTP/1.1", b"404 Not Found"),
+        ("POST /livez HTTP/1.1", b"405 Method Not Allowed"),
+        ("BREW /livez HTTP/1.1", b"400 Bad Request"),
+        ("\x16\x03\x01 what a TLS client says", b"400 Bad Request"),
+        ("GET /status HTTP/1.1", b"500 Internal Server Error"),
+    ],
+)
+async def test_no_answer_tells_versions_or_where_the_code_broke(
+    request_line: str, status: bytes, caplog: pytest.LogCaptureFixture
+):
+    worker = Worker()
+    worker.about = {"unwritable": object()}
+    async with listening(worker) as port:
+        answer = await exchange(port, f"{request_line}\r\nHost: us\r\n\r\n".encode())
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.startswith((b"HTTP/1.1 " + status, b"HTTP/1.0 " + status))
+    assert b"\r\nServer: streamrank\r\n" in head
+    assert body in {b"ok\n", status + b"\n"}
+    assert [record.message for record in caplog.records] == ["/status cannot be shown"] * (b"500" in status)
+
+
+async def test_only_the_configured_address_is_listened_on():
+    async with listening(Worker(), "127.0.0.1") as port:
+        assert (await exchange(port, LIVEZ)).endswith(b"ok\n")
+        # Another address of this machine; any of 127.0.0.0/8 is.
+        with pytest.raises(ConnectionRefusedError):
+            await exchange(port, LIVEZ, "127.0.0.2")
+    async with listening(Worker(), "0.0.0.0") as port:  # noqa: S104 - for a moment, and it knows nothing
+        assert (await exchange(port, LIVEZ, "127.0.0.2")).endswith(b"ok\n")
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6")
+async def test_ipv6_is_listened_on_when_it_is_asked_for():
+    async with listening(Worker(), "::1") as port:
+        assert (await exchange(port, LIVEZ, "::1")).endswith(b"ok\n")
+        with pytest.raises(ConnectionRefusedError):
+            await exchange(port, LIVEZ, "127.0.0.1")
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6")
+async def test_a_name_is_listened_for_on_all_its_addresses():
+    port = free_ports(1)[0]
+    server = Worker().server()
+    assert await server.start("localhost", port) == port
+    assert (await exchange(port, LIVEZ, "127.0.0.1")).endswith(b"ok\n")
+    await server.stop()
 
 
 async def test_a_taken_port_is_a_message_that_names_the_settings():

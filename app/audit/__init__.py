@@ -1,0 +1,1 @@
+"""What became of every record: the check that `streamrank audit` makes."""

@@ -1,0 +1,52 @@
+import pytest
+
+from app.audit.provenance import answered
+from app.errors import Reason, RejectedRecord
+from app.records import RecordFactory
+
+TOPIC = b"images"
+
+
+def headers(topic: bytes | None = TOPIC, partition: bytes | None = b"3", offset: bytes | None = b"120"):
+    return [("source-topic", topic), ("source-partition", partition), ("source-offset", offset)]
+
+
+def test_the_headers_of_an_output_name_its_record():
+    assert answered([("trace", b"1"), *headers(), ("after", None)], TOPIC) == (3, 120)
+
+
+def test_the_last_ones_count_since_a_dead_letter_keeps_the_headers_of_its_record():
+    assert answered([*headers(b"other", b"9", b"9"), *headers()], TOPIC) == (3, 120)
+    assert answered([*headers(), *headers(b"other", b"9", b"9")], TOPIC) is None
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        [],
+        headers()[:2],
+        headers(topic=b"other"),
+        headers(topic=None),
+        headers(offset=None),
+        headers(offset=b""),
+        headers(offset=b"-1"),
+        headers(offset=b" 1"),
+        headers(offset=b"1_0"),
+        headers(offset="²".encode()),
+        headers(offset=b"9" * 19),
+        headers(partition=b"x"),
+        headers(partition=b"9" * 10),
+    ],
+)
+def test_what_names_no_record_of_the_topic_is_nobody_s_answer(named):
+    assert answered(named, TOPIC) is None
+
+
+def test_what_the_service_writes_is_understood():
+    factory = RecordFactory("mlp", "1")
+    source = type("Source", (), {"topic": "images", "partition": 3})
+    record = type("Record", (), {"offset": 120, "timestamp": 0, "key": None, "value": b"{}", "headers": ()})
+    (prediction,) = factory.predictions(source, [record], [b"{}"])
+    letter = factory.dead_letter(source, record, RejectedRecord(Reason.EMPTY, "nothing"))
+    for answer in (prediction, letter, factory.without_value(letter)):
+        assert answered(answer.headers, TOPIC) == (3, 120)

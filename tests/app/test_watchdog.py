@@ -1,0 +1,79 @@
+"""What is stuck is told once; what waits for others, or works, is left alone."""
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from app.errors import Stuck
+from app.progress import Progress
+from app.watchdog import Watchdog
+
+
+class Bench:
+    """A watchdog over parts that we set, on a clock that we set."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.progress = Progress(lambda: self.now)
+        self.serving: Any = SimpleNamespace(
+            scorer=SimpleNamespace(longest_call_seconds=0.0), broker_trouble=None, waits=True
+        )
+        self.told: list[Stuck] = []
+        self.dog = Watchdog(
+            self.serving, self.progress, model_timeout_seconds=5.0, stuck_seconds=60.0, on_stuck=self.told.append
+        )
+
+    def after(self, seconds: float) -> Stuck | None:
+        self.now += seconds
+        return self.dog._look()
+
+
+def test_a_model_call_that_does_not_return_is_told_with_the_setting_that_limits_it():
+    bench = Bench()
+    bench.serving.scorer.longest_call_seconds = 4.9
+    assert bench.after(1) is None
+    bench.serving.scorer.longest_call_seconds = 5.1
+    assert str(bench.after(1)) == "a model call has not returned for 5 s, longer than MODEL_TIMEOUT_SECONDS=5"
+
+
+def test_records_that_wait_while_nothing_moves_are_told():
+    bench = Bench()
+    assert bench.after(60) is None
+    assert "nothing has moved for 61 s" in str(bench.after(1))
+
+
+def test_whoever_moves_now_and_then_is_left_alone():
+    bench = Bench()
+    for _ in range(5):
+        assert bench.after(59) is None
+        bench.progress.moved()
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        lambda serving: setattr(serving, "broker_trouble", "the broker has not answered for 99 s"),
+        lambda serving: setattr(serving, "waits", False),
+        lambda serving: setattr(serving.scorer, "longest_call_seconds", 3.0),
+    ],
+    ids=["an outage", "nothing to do", "the model works"],
+)
+def test_whoever_stands_still_for_a_reason_is_left_alone_and_has_all_the_time_afterwards(reason: Any):
+    bench = Bench()
+    reason(bench.serving)
+    for _ in range(5):
+        assert bench.after(59) is None
+    bench.serving.broker_trouble, bench.serving.waits = None, True
+    bench.serving.scorer.longest_call_seconds = 0.0
+    assert bench.after(59) is None
+    assert bench.after(2) is not None
+
+
+async def test_it_is_told_once(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("app.watchdog.LOOK_SECONDS", 0.001)
+    bench = Bench()
+    bench.now = 100.0
+    await asyncio.wait_for(bench.dog.run(), 10)
+    assert len(bench.told) == 1
