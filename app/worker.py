@@ -210,7 +210,7 @@ class Worker:
         self._watch(self._watch_app(app))
         self._watch(self._standstill.run())
         await app.start()
-        ends = EndOffsets(self._brokers.client, committed_only=kafka.exactly_once)
+        ends = EndOffsets(self._brokers.client)
         lag = LagWatch(app.chunk_consumer, ends, kafka.input_topic, self._metrics)
         self._health.serving = serving = Serving(app.chunk_consumer, pipeline, scorer, lag, self._brokers.topics)
         watchdog = Watchdog(

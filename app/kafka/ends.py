@@ -13,19 +13,18 @@ from app.kafka.client import Client
 
 _A_CONSUMER = -1
 _LATEST = -1
+_READ_COMMITTED = 1
 
 
 class EndOffsets:
-    """Asks for the offset after the newest record of partitions.
+    """Asks for the offset after the newest record of partitions that may be read: none that a transaction holds up.
 
     Args:
         client: the way to the brokers; a connection of its own is used, so that no long answer is in the way.
-        committed_only: count only what transactions under way do not hold up.
     """
 
-    def __init__(self, client: Client, *, committed_only: bool) -> None:
+    def __init__(self, client: Client) -> None:
         self._client = client
-        self._isolation = int(committed_only)
 
     async def __call__(self, tps: Iterable[TP]) -> dict[TP, int]:
         """Return the end of each partition.
@@ -38,14 +37,15 @@ class EndOffsets:
             by_leader[await self._client.leader(TopicPartition(*tp))].append(tp)
         ends: dict[TP, int] = {}
         for node, mine in by_leader.items():
-            ends |= _read(await self._client.request(node, self._request(mine), way="ends"))
+            ends |= _read(await self._client.request(node, _request(mine), way="ends"))
         return ends
 
-    def _request(self, tps: Iterable[TP]) -> OffsetRequest:
-        topics: dict[str, list[tuple[int, int]]] = defaultdict(list)
-        for tp in tps:
-            topics[tp.topic].append((tp.partition, _LATEST))
-        return OffsetRequest(_A_CONSUMER, self._isolation, list(topics.items()))
+
+def _request(tps: Iterable[TP]) -> OffsetRequest:
+    topics: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    for tp in tps:
+        topics[tp.topic].append((tp.partition, _LATEST))
+    return OffsetRequest(_A_CONSUMER, _READ_COMMITTED, list(topics.items()))
 
 
 def _read(answer: Any) -> dict[TP, int]:

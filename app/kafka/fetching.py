@@ -52,8 +52,7 @@ class ChunkThread(AIOKafkaConsumerThread):
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
         consumer._fetch_max_wait_ms = FETCH_MAX_WAIT_MS
-        if self.consumer.app.commits_with_outputs:
-            consumer._isolation_level = "read_committed"
+        consumer._isolation_level = "read_committed"
         return consumer
 
     async def on_start(self) -> None:
