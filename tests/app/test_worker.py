@@ -270,6 +270,17 @@ async def test_the_status_tells_how_many_classes_a_model_without_labels_has(
         assert await run.stop() == 0
 
 
+async def test_the_status_tells_how_many_tasks_there_are(topics: Topics, monkeypatch: pytest.MonkeyPatch):
+    async with running(topics, NumpyModel(), monkeypatch) as run:
+        await run.ready()
+        before = run.health.status()["tasks"]
+        idlers = [asyncio.create_task(asyncio.sleep(60)) for _ in range(100)]
+        assert 100 <= run.health.status()["tasks"] - before < 200
+        for idler in idlers:
+            idler.cancel()
+        assert await run.stop() == 0
+
+
 async def test_missing_topics_are_what_it_is_not_ready_for(topics: Topics, monkeypatch: pytest.MonkeyPatch):
     async with running(topics, NumpyModel(), monkeypatch, OUTPUT_TOPIC=f"{topics.output}-no") as run:
         await run.until(lambda: f"waiting for topics that do not exist: {topics.output}-no" in run.health.unready())
