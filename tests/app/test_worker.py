@@ -28,6 +28,7 @@ from models.predictor import Columns, TopK
 from tests.app.chunks import row
 from tests.app.kafka.harness import settings_for
 from tests.app.test_metrics import samples
+from tests.broker.proxy import Proxy
 from tests.broker.records import Record
 from tests.broker.secure_kafka import PASSWORD, USER, SecureKafka
 from tests.broker.topics import TopicClient, Topics, fresh_topics
@@ -323,6 +324,42 @@ async def test_a_broker_that_goes_away_while_topics_are_waited_for_is_waited_for
                 await run.until(lambda: "do not exist: out, in.dead-letters" in run.health.unready())
                 assert await run.stop() == 0
         topics.client.close()
+
+
+@asynccontextmanager
+async def cut_off_before_it_joins(
+    topics: Topics, proxy: Proxy, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> AsyncIterator[Run]:
+    """A worker that found a broker and its topics, and loses all brokers before its consumer is there."""
+    async with running(topics, NumpyModel(), monkeypatch, KAFKA_BOOTSTRAP_SERVERS=proxy.bootstrap_servers) as run:
+        join = run.worker._join_group
+
+        async def cut_and_join(*parts: Any) -> None:
+            proxy.cut()
+            await join(*parts)
+
+        monkeypatch.setattr(run.worker, "_join_group", cut_and_join)
+        await run.until(lambda: "no broker answers the consumer" in caplog.text)
+        yield run
+
+
+@pytest.mark.needs_apache_kafka  # the embedded broker is not reached through a proxy
+async def test_a_broker_that_goes_away_before_the_group_is_joined_is_waited_for(
+    topics: Topics, proxy: Proxy, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    async with cut_off_before_it_joins(topics, proxy, monkeypatch, caplog) as run:
+        proxy.heal()
+        await run.ready()
+        assert await run.stop() == 0
+
+
+@pytest.mark.needs_apache_kafka
+async def test_whoever_waits_for_a_broker_to_join_the_group_can_be_stopped(
+    topics: Topics, proxy: Proxy, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    async with cut_off_before_it_joins(topics, proxy, monkeypatch, caplog) as run:
+        assert await run.stop() == 0
+        proxy.heal()
 
 
 async def test_a_failed_load_leaves_nothing_running(topics: Topics, monkeypatch: pytest.MonkeyPatch):
