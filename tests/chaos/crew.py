@@ -158,7 +158,7 @@ class Crew:
         member = self._start(f"worker-{place}.{number}", place, tensorflow)
         self._members[place] = member
         self.everybody.append(member)
-        self._journal.note("started", worker=member.name, tensorflow=tensorflow, pid=member.child.pid)
+        self._journal.note("started", worker=member.name, tensorflow=tensorflow)
 
 
 def by_preference(members: list[Member], place: int) -> Iterator[Member]:
