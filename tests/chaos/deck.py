@@ -48,7 +48,7 @@ class Kind(StrEnum):
 
 
 MEANINGS = {
-    Kind.KILL: "kill -9 a worker",
+    Kind.KILL: "kill -9 a worker; half of them just after they sent a batch that never arrives",
     Kind.STOP: "SIGTERM to a worker, which must end with 0",
     Kind.FREEZE: "SIGSTOP to a worker for longer than the session time-out, then SIGCONT: a zombie",
     Kind.KILL_BROKER: "kill -9 the broker, and start it again on its data",

@@ -17,6 +17,7 @@ _BACK_S = 60.0
 _DELAY_SECONDS = 0.3
 _DELAYED_FOR_SECONDS = 2.0
 _SENT_S = 30.0
+_COMMIT_SECONDS = 0.3
 
 Strike = Callable[[Scene, Fault, Member], None]
 
@@ -27,7 +28,20 @@ def strike(scene: Scene, fault: Fault, victim: Member) -> None:
     _STRIKES[fault.kind](scene, fault, victim)
 
 
-def _kill(scene: Scene, _fault: Fault, victim: Member) -> None:
+def _kill(scene: Scene, fault: Fault, victim: Member) -> None:
+    """A coin decides whether at once, or a moment after it has sent a batch that never arrives."""
+    if not fault.either:
+        return _crash(scene, victim)
+    with scene.cluster.ways[victim.place].hold(ApiKey.PRODUCE, count=1) as held:
+        _wait_until_found(scene, victim, held)
+        # Long enough to commit, for whoever would do that too early.
+        scene.crew.rest(_COMMIT_SECONDS)
+        _crash(scene, victim)
+        held.drop()
+    return None
+
+
+def _crash(scene: Scene, victim: Member) -> None:
     scene.journal.crash(victim.name)
     victim.kill()
 
