@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 SHELL := /bin/bash
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-gpu lint format bench lock docs clean
+.PHONY: help demo test test-gpu lint format bench chaos lock docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -39,6 +39,9 @@ format: $(VENV)/dev.installed ## mend what a tool can mend
 
 bench: $(VENV)/dev.installed ## StreamRank beside its alternatives, on one Kafka (ARGS="--runs 7")
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+chaos: $(VENV)/dev.installed ## workers and broker killed, frozen and cut off for an hour (ARGS="--quick")
+	@$(BIN)/python -m tests.chaos $(ARGS)
 
 docs: $(VENV)/dev.installed ## write the generated tables of the README
 	@$(BIN)/python scripts/tables.py

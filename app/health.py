@@ -1,5 +1,6 @@
 """What a worker tells about itself over HTTP."""
 
+import asyncio
 import time
 from typing import Any
 
@@ -53,6 +54,7 @@ class Health:
             "ready": self.unready() is None,
             "reason": self.unready(),
             "uptime_seconds": round(self.uptime_seconds, 1),
+            "tasks": len(asyncio.all_tasks()),
             "versions": installed_versions(),
             "model": self.predictor and _about(self.predictor),
             "in_flight_records": serving.consumer.app.in_flight.records if serving else 0,

@@ -42,15 +42,15 @@ LEAVING_SECONDS = 3.0
 STUCK_DRAIN_SECONDS = 1.0
 
 
-def run(settings: Settings) -> NoReturn:
-    """Serve until a signal or a failure, and end the process with the exit status."""
-    asyncio.run(_serve_and_end(settings))
+def run(settings: Settings, load: Callable[[Settings], Predictor] = load_predictor) -> NoReturn:
+    """Serve until a signal or a failure, and end the process with the exit status; *load* as for `Worker`."""
+    asyncio.run(_serve_and_end(settings, load))
 
 
-async def _serve_and_end(settings: Settings) -> NoReturn:
+async def _serve_and_end(settings: Settings, load: Callable[[Settings], Predictor]) -> NoReturn:
     # From within the loop: cancelling and joining what a crashed consumer, a model call that hangs or a load that a
     # signal overtook have left behind could take for ever.
-    _end_now(await Worker(settings).serve())
+    _end_now(await Worker(settings, load).serve())
 
 
 def _end_now(status: int) -> NoReturn:

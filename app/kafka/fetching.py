@@ -12,12 +12,14 @@ from aiokafka.errors import (
     CommitFailedError,
     ConsumerStoppedError,
     IllegalStateError,
+    KafkaConnectionError,
     NotCoordinatorError,
     for_code,
 )
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 from faust.types import TP
 
+from app.backoff import endless_pauses
 from app.kafka.chunk import Chunk
 from app.kafka.client import NotSent
 from app.kafka.fetched import take
@@ -33,6 +35,8 @@ FETCH_MAX_WAIT_MS = 50
 FAUST_LOGGER = logging.getLogger("faust.chunks")
 
 T = TypeVar("T")
+
+logger = logging.getLogger(__name__)
 
 
 class ChunkThread(AIOKafkaConsumerThread):
@@ -57,11 +61,27 @@ class ChunkThread(AIOKafkaConsumerThread):
 
     async def on_start(self) -> None:
         """Start the consumer, and listen to what it says to its group."""
-        await super().on_start()
+        if not await self._connect():
+            return
         self.membership = Membership(
             self._ensure_consumer(),
             on_failure=lambda error: self.consumer.loop.call_soon_threadsafe(self.consumer.app.listener.failed, error),
         )
+
+    async def _connect(self) -> bool:
+        """Start the consumer as soon as a broker answers; False when that is not wanted any more."""
+        pauses = endless_pauses(0.2, 5.0)
+        while not self.should_stop:
+            try:
+                await super().on_start()
+            except KafkaConnectionError as error:
+                # The broker that answered a moment ago is gone again.
+                await self._ensure_consumer().stop()
+                logger.warning("no broker answers the consumer; trying again", extra={"error": str(error)})
+            else:
+                return True
+            await self.sleep(next(pauses))
+        return False
 
     async def stop(self) -> None:
         """End the thread; mode would hold up everybody's event loop until it has ended."""

@@ -30,6 +30,7 @@ from models.predictor import Columns, TopK
 from tests.app.chunks import row
 from tests.app.kafka.harness import settings_for
 from tests.app.test_metrics import samples
+from tests.broker.proxy import Proxy
 from tests.broker.records import Record
 from tests.broker.secure_kafka import PASSWORD, USER, SecureKafka
 from tests.broker.topics import TopicClient, Topics, fresh_topics
@@ -272,6 +273,17 @@ async def test_the_status_tells_how_many_classes_a_model_without_labels_has(
         assert await run.stop() == 0
 
 
+async def test_the_status_tells_how_many_tasks_there_are(topics: Topics, monkeypatch: pytest.MonkeyPatch):
+    async with running(topics, NumpyModel(), monkeypatch) as run:
+        await run.ready()
+        before = run.health.status()["tasks"]
+        idlers = [asyncio.create_task(asyncio.sleep(60)) for _ in range(100)]
+        assert 100 <= run.health.status()["tasks"] - before < 200
+        for idler in idlers:
+            idler.cancel()
+        assert await run.stop() == 0
+
+
 async def test_missing_topics_are_what_it_is_not_ready_for(topics: Topics, monkeypatch: pytest.MonkeyPatch):
     async with running(topics, NumpyModel(), monkeypatch, OUTPUT_TOPIC=f"{topics.output}-no") as run:
         await run.until(lambda: f"waiting for topics that do not exist: {topics.output}-no" in run.health.unready())
@@ -314,6 +326,42 @@ async def test_a_broker_that_goes_away_while_topics_are_waited_for_is_waited_for
                 await run.until(lambda: "do not exist: out, in.dead-letters" in run.health.unready())
                 assert await run.stop() == 0
         topics.client.close()
+
+
+@asynccontextmanager
+async def cut_off_before_it_joins(
+    topics: Topics, proxy: Proxy, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> AsyncIterator[Run]:
+    """A worker that found a broker and its topics, and loses all brokers before its consumer is there."""
+    async with running(topics, NumpyModel(), monkeypatch, KAFKA_BOOTSTRAP_SERVERS=proxy.bootstrap_servers) as run:
+        join = run.worker._join_group
+
+        async def cut_and_join(*parts: Any) -> None:
+            proxy.cut()
+            await join(*parts)
+
+        monkeypatch.setattr(run.worker, "_join_group", cut_and_join)
+        await run.until(lambda: "no broker answers the consumer" in caplog.text)
+        yield run
+
+
+@pytest.mark.needs_apache_kafka  # the embedded broker is not reached through a proxy
+async def test_a_broker_that_goes_away_before_the_group_is_joined_is_waited_for(
+    topics: Topics, proxy: Proxy, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    async with cut_off_before_it_joins(topics, proxy, monkeypatch, caplog) as run:
+        proxy.heal()
+        await run.ready()
+        assert await run.stop() == 0
+
+
+@pytest.mark.needs_apache_kafka
+async def test_whoever_waits_for_a_broker_to_join_the_group_can_be_stopped(
+    topics: Topics, proxy: Proxy, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    async with cut_off_before_it_joins(topics, proxy, monkeypatch, caplog) as run:
+        assert await run.stop() == 0
+        proxy.heal()
 
 
 async def test_a_failed_load_leaves_nothing_running(topics: Topics, monkeypatch: pytest.MonkeyPatch):

@@ -137,9 +137,13 @@ class ApacheKafka:
         if self.advertised_port is not None:
             _add_listener(properties, "PROXIED", self.proxied_port, advertised=self.advertised_port)
         properties |= self._extra
-        self._properties_file.write_text("".join(f"{name}={value}\n" for name, value in properties.items()))
+        self._format(self._properties_file, properties)
+
+    def _format(self, file: Path, properties: Mapping[str, str]) -> None:
+        """Write *properties* to *file* and format the empty data folder that they name."""
+        file.write_text("".join(f"{name}={value}\n" for name, value in properties.items()))
         tool = [*self._java("-Xmx128m", "-XX:TieredStopAtLevel=1"), "kafka.tools.StorageTool", "format"]
-        wanted = ["--cluster-id", "MkU3OEVBNTcwNTJENDM2Qg", "--config", str(self._properties_file)]
+        wanted = ["--cluster-id", "MkU3OEVBNTcwNTJENDM2Qg", "--config", str(file)]
         done = subprocess.run([*tool, *wanted], capture_output=True, text=True, check=False)
         if done.returncode:
             raise RuntimeError(f"could not format the data folder of Apache Kafka:\n{done.stdout}{done.stderr}")

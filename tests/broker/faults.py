@@ -78,17 +78,24 @@ class Hold(Rule):
 
     Attributes:
         answers: what the broker answered to the held requests, the length first.
+        dropped: whether the broker never gets them.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, *rule: Any) -> None:
         super().__init__(*rule)
         self.answers: list[bytes] = []
         self.released = asyncio.Event()
+        self.dropped = False
         self._loop = loop
 
     def release(self) -> None:
         """Let the broker have what was held, and hold no more."""
         self._loop.call_soon_threadsafe(self._release)
+
+    def drop(self) -> None:
+        """Let what was held vanish, and what came behind it on the same connection, which ends; hold no more."""
+        self.dropped = True
+        self.release()
 
     def wait_until_answered(self, *, within: float = 30) -> None:
         """Return when the broker has answered all that was held; TimeoutError when that takes longer."""

@@ -83,6 +83,8 @@ class Link:
             await _until(due)
             if hold is not None:
                 await hold.released.wait()
+                if hold.dropped:
+                    return
             self._unanswered[request.correlation_id] = request, hold
             self._to_broker.write(request.frame)
             await self._to_broker.drain()

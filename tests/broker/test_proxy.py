@@ -183,6 +183,31 @@ def test_a_held_request_reaches_the_broker_also_after_its_client_has_gone(proxy:
     assert [struct.unpack_from(">i", answer, 4)[0] for answer in hold.answers] == [1, 2]
 
 
+def test_a_held_request_that_is_dropped_ends_its_connection_and_no_other(proxy: Proxy):
+    with connected(proxy) as one, connected(proxy) as other, proxy.hold(ApiKey.API_VERSIONS, count=1) as hold:
+        one.sendall(api_versions(1) + api_versions(2))
+        hold.wait()
+        hold.drop()
+        one.settimeout(10)
+        assert one.recv(1) == b""
+        other.sendall(api_versions(3))
+        assert answered(other) == 3
+    assert hold.answers == []
+
+
+def test_what_was_dropped_never_reaches_the_topic(topics: Topics, proxy: Proxy):
+    producer = confluent(proxy.bootstrap_servers, enable_idempotence=False)
+    with proxy.hold(ApiKey.PRODUCE, count=1) as hold:
+        producer.produce(topics.output, b"lost", partition=0)
+        producer.poll(0)
+        hold.wait()
+        producer.purge(in_flight=True)
+        hold.drop()
+    producer.produce(topics.output, b"taken", partition=0)
+    assert producer.flush(30) == 0
+    assert values(topics) == [b"taken"]
+
+
 async def test_only_the_next_commit_is_held_and_takes_effect_when_it_is_released(topics: Topics, proxy: Proxy):
     async with producing(proxy.bootstrap_servers, transactional_id=topics.group) as producer:
         with proxy.hold(ApiKey.END_TXN, count=1) as hold:
