@@ -64,7 +64,7 @@ def test_the_passwords_are_there_and_show_in_nothing_that_is_made_of_the_setting
     assert not shows(" ".join(f"{each!r} {each!s}" for each in dumps) + settings.model_dump_json())
 
 
-def test_the_status_does_not_show_them(given: dict[str, str]) -> None:
+async def test_the_status_does_not_show_them(given: dict[str, str]) -> None:
     status = msgspec.json.encode(Health(load_settings(given, env_file=None)).status()).decode()
 
     assert '"sasl_username":"alice"' in status

@@ -39,8 +39,7 @@ class Writer:
 
     Args:
         bootstrap_servers: `host:port` of brokers.
-        idempotent: whether the broker knows idempotent producers. Without that, a batch that a new topic refuses for
-            a moment is overtaken by the next.
+        idempotent: whether the broker knows idempotent producers.
     """
 
     def __init__(self, bootstrap_servers: str, *, idempotent: bool) -> None:
@@ -49,6 +48,9 @@ class Writer:
                 **COMMON,
                 "bootstrap.servers": bootstrap_servers,
                 "enable.idempotence": idempotent,
+                # A batch that a new topic refuses for a moment must not be overtaken by the next: a broker that knows
+                # nothing of this producer yet takes that one, and librdkafka then believes that the first was written.
+                "max.in.flight": 1,
                 "partitioner": "murmur2_random",
                 "message.max.bytes": _LARGEST,
                 "queue.buffering.max.messages": 2_000_000,
@@ -71,6 +73,8 @@ class Writer:
         left = self._producer.flush(within)
         if failed or left:
             raise KafkaException(failed[0] if failed else f"{topic}: {left} records unconfirmed after {within} s")
+        if any(offset < 0 for _, offset in confirmed.values()):
+            raise KafkaException(f"{topic}: confirmed without an offset")
         return [confirmed[number] for number in sorted(confirmed)]
 
     def close(self) -> None:
