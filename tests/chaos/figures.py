@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tests.chaos.deck import Guarantee
+from tests.chaos.opinion import Opinion
 from tests.chaos.outcome import Outcome
 from tests.chaos.scene import IN_FLIGHT_MAX_RECORDS
 
@@ -53,6 +54,7 @@ def _records(outcome: Outcome) -> Iterator[Figure]:
     else:
         yield Figure("duplicated", verdict.duplicates, 0)
         yield Figure("out of order", len(verdict.out_of_order) + len(verdict.apart), 0)
+    yield Figure("judged otherwise by streamrank audit", int(Opinion.ours(verdict) != outcome.audited), 0)
     yield Figure("answers to nothing, or in the wrong topic", len(verdict.stray) + len(outcome.misplaced), 0)
 
 

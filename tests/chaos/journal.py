@@ -1,30 +1,29 @@
-"""What happened in a run, in order: told as it happens, kept for the verdict and for the file."""
+"""What happened in a run, in order: told as it happens, and kept for the verdict and in a file."""
 
+import json
 import sys
 import time
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from tests.chaos.verdict import Crash
 
-Event = dict[str, Any]
-
 
 class Journal:
-    """Notes events; times are seconds since the epoch, on the clock that the broker has, too.
+    """Notes events in a file, one JSON object a line; times are seconds since the epoch, on the broker's clock.
 
     Attributes:
-        events: what was noted so far.
         crashes: those after which records may come twice.
     """
 
-    def __init__(self) -> None:
-        self.events: list[Event] = []
+    def __init__(self, file: Path) -> None:
         self.crashes: list[Crash] = []
+        self._file = file
 
     def note(self, what: str, **details: Any) -> None:
         """Keep and tell that *what* happened."""
-        self.events.append({"at": round(time.time(), 3), "what": what, **details})
+        self._keep({"at": round(time.time(), 3), "what": what, **details})
         pairs = "".join(f"  {name}={value}" for name, value in details.items())
         sys.stderr.write(f"{time.strftime('%H:%M:%S')} {what}{pairs}\n")
 
@@ -33,4 +32,8 @@ class Journal:
         now = time.time()
         crash = Crash(worker, now, now + seconds, frozen)
         self.crashes.append(crash)
-        self.events.append({"what": "crash", **asdict(crash)})
+        self._keep({"what": "crash", **asdict(crash)})
+
+    def _keep(self, event: dict[str, Any]) -> None:
+        with self._file.open("a") as file:
+            file.write(json.dumps(event) + "\n")

@@ -8,7 +8,7 @@ from typing import Any
 from tests.chaos.campaign import Tally
 from tests.chaos.crew import Crew, Surprise
 from tests.chaos.deck import Guarantee, Kind
-from tests.chaos.journal import Event
+from tests.chaos.opinion import Opinion
 from tests.chaos.reading import read
 from tests.chaos.scene import Scene
 from tests.chaos.verdict import Copy, Verdict, judge
@@ -52,10 +52,10 @@ class Outcome:
         sorts: how many records of each sort there were.
         verdict: what became of them.
         misplaced: good records among the dead letters, malformed ones among the rankings.
+        audited: what the audit says of the same.
         tallies: of the faults, by kind.
         growth: of the workers that were watched, by name.
         restarts: how many workers were told to stop one after the other.
-        events: all that happened.
     """
 
     part: str
@@ -64,8 +64,8 @@ class Outcome:
     sorts: Counter[Sort]
     verdict: Verdict
     misplaced: Sequence[Copy]
+    audited: Opinion
     workers: Workers
-    events: Sequence[Event]
     tallies: Mapping[Kind, Tally] = field(default_factory=dict)
     growth: Mapping[str, Growth] = field(default_factory=dict)
     restarts: int = 0
@@ -84,14 +84,15 @@ def settle(scene: Scene, part: str, guarantee: Guarantee, **details: Any) -> Out
             f"the input has {len(found.inputs)} records, the broker had confirmed {len(scene.writer.confirmed)} and "
             f"refused {len(scene.writer.failures)}"
         )
+    verdict = judge(found.inputs, found.copies, scene.journal.crashes)
     return Outcome(
         part,
         guarantee,
         scene.seconds,
         scene.writer.sorts,
-        judge(found.inputs, found.copies, scene.journal.crashes),
+        verdict,
         found.misplaced,
+        Opinion.of_the_audit(scene.topics),
         Workers.of(scene.crew),
-        scene.journal.events,
         **details,
     )

@@ -21,7 +21,7 @@ def text(outcome: Outcome) -> str:
 
 
 def write_json(path: Path, outcome: Outcome, seed: int) -> None:
-    """Write all that was seen."""
+    """Write all that was counted."""
     found = figures(outcome)
     everything = {"seed": seed, "figures": [{**asdict(each), "met": each.met} for each in found], **_raw(outcome)}
     path.write_text(json.dumps(everything, indent=1) + "\n")
@@ -112,6 +112,6 @@ def _raw(outcome: Outcome) -> dict[str, object]:
         "apart": list(map(asdict, verdict.apart)),
         "stray": list(map(asdict, verdict.stray)),
         "misplaced": list(map(asdict, outcome.misplaced)),
+        "audited": asdict(outcome.audited),
         "growth": {name: asdict(growth) for name, growth in outcome.growth.items()},
-        "events": outcome.events,
     }

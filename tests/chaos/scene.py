@@ -163,8 +163,8 @@ def staged(
     folder: Path,
 ) -> Iterator[Scene]:
     """Set up a scene on *cluster* with everybody ready and records coming; leaves no process behind."""
-    journal = Journal()
     folder.mkdir(parents=True)
+    journal = Journal(folder / "events.jsonl")
     with fresh_topics(cluster.broker, partitions=PARTITIONS, config=_STAMPED) as topics:
         common = _variables(topics, guarantee, model)
 

@@ -1,7 +1,6 @@
 """A handful of faults under each guarantee; `make chaos` does hundreds."""
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,30 +8,16 @@ import pytest
 from tests.chaos.campaign import Campaign
 from tests.chaos.cluster import Cluster
 from tests.chaos.crew import NotInTime
-from tests.chaos.deck import PLACES, Guarantee, Kind, deck
+from tests.chaos.deck import Guarantee, Kind, deck
 from tests.chaos.figures import figures
 from tests.chaos.outcome import settle
 from tests.chaos.report import text
 from tests.chaos.scene import Scene, staged
-from tests.chaos.session import export_model
 
 pytestmark = pytest.mark.needs_apache_kafka
 
 SEED = 20_251_125
 RATE = 200.0
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("chaos") / "model"
-    export_model(path)
-    return path
-
-
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    with Cluster(tmp_path_factory.mktemp("chaos-kafka"), PLACES + 1) as cluster:
-        yield cluster
 
 
 def strike(scene: Scene, guarantee: Guarantee, *kinds: Kind) -> None:

@@ -41,8 +41,8 @@ def gone(crew: Crew, member: Member) -> None:
     crew.wait(lambda: crew.at(0) is not member, 20, "it has ended")
 
 
-def test_who_ends_as_expected_is_followed_by_the_next(start: Start):
-    crew = Crew(start, 1, Journal())
+def test_who_ends_as_expected_is_followed_by_the_next(start: Start, tmp_path: Path):
+    crew = Crew(start, 1, Journal(tmp_path / "events"))
     first = up(crew)
     first.kill()
     gone(crew, first)
@@ -54,8 +54,8 @@ def test_who_ends_as_expected_is_followed_by_the_next(start: Start):
     crew.kill()
 
 
-def test_a_worker_that_ends_by_itself_is_a_surprise_unless_it_was_away_for_too_long(start: Start):
-    crew = Crew(start, 1, Journal())
+def test_a_worker_that_ends_by_itself_is_a_surprise_unless_it_was_away_for_too_long(start: Start, tmp_path: Path):
+    crew = Crew(start, 1, Journal(tmp_path / "events"))
     for excused in (False, True):
         member = up(crew)
         if excused:
@@ -73,8 +73,8 @@ def test_a_zombie_may_end_with_an_error_and_nobody_else():
     assert [fate for fate in Fate if fate.allows(-signal.SIGKILL)] == [Fate.KILLED]
 
 
-def test_one_start_in_ten_at_least_is_tensorflows(start: Start):
-    crew = Crew(start, 1, Journal())
+def test_one_start_in_ten_at_least_is_tensorflows(start: Start, tmp_path: Path):
+    crew = Crew(start, 1, Journal(tmp_path / "events"))
     for number in range(1, 22):
         member = up(crew)
         assert crew.tensorflow_starts * TENSORFLOW_EVERY >= number
@@ -84,8 +84,8 @@ def test_one_start_in_ten_at_least_is_tensorflows(start: Start):
     crew.kill()
 
 
-def test_a_place_that_is_not_wanted_any_more_stays_empty(start: Start):
-    crew = Crew(start, 1, Journal())
+def test_a_place_that_is_not_wanted_any_more_stays_empty(start: Start, tmp_path: Path):
+    crew = Crew(start, 1, Journal(tmp_path / "events"))
     up(crew)
     crew.stop()
     assert crew.members == []

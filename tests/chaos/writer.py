@@ -63,6 +63,7 @@ class Writer:
                 **endless,
                 "bootstrap.servers": bootstrap_servers,
                 "enable.idempotence": True,
+                "max.in.flight": 1,  # for the reason that tests.broker.records gives
                 "linger.ms": 5,
                 "queue.buffering.max.messages": 1_000_000,
             }
