@@ -40,7 +40,7 @@ format: $(VENV)/dev.installed ## mend what a tool can mend
 bench: $(VENV)/dev.installed ## StreamRank beside its alternatives, on one Kafka (ARGS="--runs 7")
 	@$(BIN)/python -m benchmarks $(ARGS)
 
-chaos: $(VENV)/dev.installed ## workers and broker killed, frozen and cut off for an hour (ARGS="--quick")
+chaos: $(VENV)/dev.installed ## workers and broker killed, frozen and cut off for an hour and a half (ARGS="--quick")
 	@$(BIN)/python -m tests.chaos $(ARGS)
 
 docs: $(VENV)/dev.installed ## write the generated tables of the README

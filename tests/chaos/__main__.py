@@ -27,11 +27,12 @@ _EPILOG = f"""\
 kinds of faults:
 {"".join(f"  {kind:<15}{meaning}{chr(10)}" for kind, meaning in MEANINGS.items())}
 examples:
-  make chaos                                                  everything, about an hour
+  make chaos                                                  everything, an hour and a half
   make chaos ARGS="--quick"                                   a few faults and restarts, two minutes
   make chaos ARGS="--seed 4711 --guarantee exactly_once"      the faults of an earlier run again
   make chaos ARGS="--faults 20 --only kill-broker --only cut" these alone
-  make chaos ARGS="--faults 0 --rolling 0 --soak 15"          the soak alone
+  make chaos ARGS="--faults 0 --rolling 0 --outages 0"        the soak alone
+  make chaos ARGS="--quick --faults 0 --rolling 0 --outages 60" the outages alone
 
 exit status: 0 all figures hold, 1 one does not, 2 wrong usage, 3 it could not run or nothing can be said"""
 
@@ -87,9 +88,10 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
         help="draw this kind; repeatable",
     )
     add("--rolling", type=_count, metavar="N", help="restarts under each guarantee, 0 for none (50)")
+    add("--outages", type=float, metavar="SECONDS", help="how long the broker is away each time, 0 for none (60)")
     add("--soak", type=float, metavar="MINUTES", help="how long under exactly_once, or as told, 0 for none (15)")
     add("--rate", type=float, default=200.0, help="records a second (200)")
-    add("--quick", action="store_true", help="10 faults, 3 restarts, no soak, unless told otherwise")
+    add("--quick", action="store_true", help="10 faults, 3 restarts, no outages, no soak, unless told otherwise")
     add("--folder", type=Path, help="a new folder for logs and raw events (one in tests/chaos/results)")
     return parser.parse_args(arguments)
 
@@ -105,6 +107,7 @@ def _plan(told: argparse.Namespace) -> Plan:
         faults=faults,
         records=int(number(told.records, 1000 * faults, 0)),
         rolling=int(number(told.rolling, 50, 3)),
+        outage_seconds=number(told.outages, 60.0, 0.0),
         soak_minutes=number(told.soak, 15.0, 0.0),
         soak_guarantees=told.guarantee or [Guarantee.EXACTLY_ONCE],
         rate=told.rate,

@@ -116,9 +116,10 @@ class Crew:
 
     def wait_until_ready(self) -> None:
         """Wait for everybody who is wanted, and for what was put off."""
-        self.wait(self._all_ready, _READY_S, "everybody is ready")
+        self.wait(self.all_ready, _READY_S, "everybody is ready")
 
-    def _all_ready(self) -> bool:
+    def all_ready(self) -> bool:
+        """Whether everybody who is wanted is ready, and nothing is put off."""
         return not self._later and self._members.keys() >= self._wanted and all(each.ready for each in self.members)
 
     # -- the end

@@ -9,6 +9,7 @@ from tests.chaos.outcome import Outcome
 from tests.chaos.scene import IN_FLIGHT_MAX_RECORDS
 
 RSS_MIB_A_MINUTE = 1.0
+RECOVERY_SECONDS = 10.0
 # A worker has a connection more or less when the partitions happen to lie otherwise after a rebalance.
 _FEW = 3.0
 
@@ -40,6 +41,10 @@ def figures(outcome: Outcome) -> list[Figure]:
     return [
         *_records(outcome),
         Figure("workers that ended otherwise than they may", len(outcome.workers.surprises), 0),
+        *(
+            Figure(f"{each.manner}: all done again after, s", each.recovered, RECOVERY_SECONDS)
+            for each in outcome.outages
+        ),
         *_growth(outcome),
     ]
 
@@ -47,7 +52,7 @@ def figures(outcome: Outcome) -> list[Figure]:
 def _records(outcome: Outcome) -> Iterator[Figure]:
     verdict = outcome.verdict
     yield Figure("lost", len(verdict.lost), 0)
-    if outcome.part == "faults" and outcome.guarantee is Guarantee.AT_LEAST_ONCE:
+    if outcome.part in {"faults", "outages"} and outcome.guarantee is Guarantee.AT_LEAST_ONCE:
         yield Figure("duplicated without a crash", len(verdict.unexplained), 0)
         yield Figure("duplicated after one crash, at most", verdict.most_after_one_crash, IN_FLIGHT_MAX_RECORDS)
         yield Figure("out of order, duplicates dropped", len(verdict.out_of_order), 0)

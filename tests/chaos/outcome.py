@@ -9,6 +9,7 @@ from tests.chaos.campaign import Tally
 from tests.chaos.crew import Crew, Surprise
 from tests.chaos.deck import Guarantee, Kind
 from tests.chaos.opinion import Opinion
+from tests.chaos.outages import Outage
 from tests.chaos.reading import read
 from tests.chaos.scene import Scene
 from tests.chaos.verdict import Copy, Verdict, judge
@@ -47,7 +48,7 @@ class Outcome:
     """One part under one guarantee.
 
     Attributes:
-        part: `faults`, `rolling` or `soak`.
+        part: `faults`, `rolling`, `outages` or `soak`.
         seconds: how long it took.
         sorts: how many records of each sort there were.
         verdict: what became of them.
@@ -56,6 +57,7 @@ class Outcome:
         tallies: of the faults, by kind.
         growth: of the workers that were watched, by name.
         restarts: how many workers were told to stop one after the other.
+        outages: those of the broker that everybody passed through.
     """
 
     part: str
@@ -69,6 +71,7 @@ class Outcome:
     tallies: Mapping[Kind, Tally] = field(default_factory=dict)
     growth: Mapping[str, Growth] = field(default_factory=dict)
     restarts: int = 0
+    outages: Sequence[Outage] = ()
 
 
 def settle(scene: Scene, part: str, guarantee: Guarantee, **details: Any) -> Outcome:

@@ -16,6 +16,7 @@ class Plan:
         faults: how many at least; 0 leaves them out.
         records: how many at least while there are faults.
         rolling: how many restarts one after the other; 0 leaves them out.
+        outage_seconds: how long the broker is away each time; 0 leaves that out.
         soak_minutes: how long at a steady rate; 0 leaves it out.
         soak_guarantees: under which.
         rate: records a second.
@@ -27,6 +28,7 @@ class Plan:
     faults: int
     records: int
     rolling: int
+    outage_seconds: float
     soak_minutes: float
     soak_guarantees: Sequence[Guarantee]
     rate: float

@@ -17,7 +17,8 @@ _GAP = "  "
 
 def text(outcome: Outcome) -> str:
     """Return the tables of one part."""
-    return "\n\n".join(filter(None, [_head(outcome), _faults(outcome), _records(outcome), _figures(figures(outcome))]))
+    parts = [_head(outcome), _faults(outcome), _outages(outcome), _records(outcome), _figures(figures(outcome))]
+    return "\n\n".join(filter(None, parts))
 
 
 def write_json(path: Path, outcome: Outcome, seed: int) -> None:
@@ -60,6 +61,21 @@ def _faults(outcome: Outcome) -> str:
     return table(head, [*rows, ["all", *_cells(every), ""]])
 
 
+def _outages(outcome: Outcome) -> str:
+    if not outcome.outages:
+        return ""
+    head = ["outage", "lasted s", "told after s", "ready s", "all done s", "what /readyz said"]
+    rows = [
+        [each.manner, *map(_seconds, (each.lasted, each.told, each.ready, each.recovered)), each.reason or "ready"]
+        for each in outcome.outages
+    ]
+    return table(head, rows)
+
+
+def _seconds(seconds: float | None) -> str:
+    return "" if seconds is None else f"{seconds:.1f}"
+
+
 def _cells(tally: Tally) -> list[str]:
     seconds = tally.recovered
     recovered = [f"{median(seconds):.1f}", f"{max(seconds):.1f}"] if seconds else ["", ""]
@@ -100,6 +116,7 @@ def _raw(outcome: Outcome) -> dict[str, object]:
         "guarantee": outcome.guarantee,
         "seconds": round(outcome.seconds, 1),
         "restarts": outcome.restarts,
+        "outages": list(map(asdict, outcome.outages)),
         "sorts": outcome.sorts,
         "faults": {kind: asdict(tally) for kind, tally in outcome.tallies.items()},
         "workers": asdict(outcome.workers),

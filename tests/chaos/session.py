@@ -10,6 +10,7 @@ from tests.chaos.cluster import Cluster
 from tests.chaos.crew import NotInTime
 from tests.chaos.deck import PLACES, Guarantee, deck
 from tests.chaos.member import ROOT
+from tests.chaos.outages import pass_through
 from tests.chaos.outcome import Outcome, settle
 from tests.chaos.plan import Plan
 from tests.chaos.rolling import roll
@@ -55,6 +56,8 @@ def _parts(plan: Plan) -> Iterator[tuple[Part, Guarantee]]:
             yield faults, guarantee
         if plan.rolling:
             yield rolling, guarantee
+        if plan.outage_seconds:
+            yield outages, guarantee
     if plan.soak_minutes:
         for guarantee in plan.soak_guarantees:
             yield soaking, guarantee
@@ -71,6 +74,11 @@ def rolling(scene: Scene, plan: Plan, guarantee: Guarantee) -> Outcome:
     """Restart after restart."""
     roll(scene, plan.rolling)
     return settle(scene, "rolling", guarantee, restarts=plan.rolling)
+
+
+def outages(scene: Scene, plan: Plan, guarantee: Guarantee) -> Outcome:
+    """Outage after outage."""
+    return settle(scene, "outages", guarantee, outages=pass_through(scene, plan.outage_seconds))
 
 
 def soaking(scene: Scene, plan: Plan, guarantee: Guarantee) -> Outcome:

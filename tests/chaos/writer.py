@@ -43,6 +43,8 @@ class Writer:
     Attributes:
         confirmed: the sort of each record that the broker has confirmed.
         failures: what the broker would not take; there must be none.
+        written: how many were given to the producer.
+        only_good: whether all records are good from now on.
     """
 
     def __init__(self, bootstrap_servers: str, topic: str, *, partitions: int, rate: float, seed: int) -> None:
@@ -52,7 +54,8 @@ class Writer:
         self._partitions = partitions
         self._rate = rate
         self._random = random.Random(seed)
-        self._written = 0
+        self.written = 0
+        self.only_good = False
         self._bursts: SimpleQueue[tuple[int, int, Callable[[], None]]] = SimpleQueue()
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
@@ -101,8 +104,8 @@ class Writer:
         began = time.monotonic()
         while not self._ending.wait(_STEP_S):
             due = int((time.monotonic() - began) * self._rate)
-            while self._written < due:
-                self._write(self._written % self._partitions, self._sort(), lambda: None)
+            while self.written < due:
+                self._write(self.written % self._partitions, self._sort(), lambda: None)
             self._burst()
             self._producer.poll(0)
 
@@ -115,12 +118,12 @@ class Writer:
             self._write(partition, Sort.POISON, on_confirmed)
 
     def _sort(self) -> Sort:
-        (sort,) = self._random.choices(list(Sort), (98, 1, 1))
+        (sort,) = self._random.choices(list(Sort), (1, 0, 0) if self.only_good else (98, 1, 1))
         return sort
 
     def _write(self, partition: int, sort: Sort, on_confirmed: Callable[[], None]) -> None:
-        number = self._written
-        self._written += 1
+        number = self.written
+        self.written += 1
         self._producer.produce(
             self._topic,
             self._value(number, sort),
