@@ -18,8 +18,9 @@ $(VENV)/%.installed: requirements/%.txt pyproject.toml
 demo: $(VENV)/demo.installed ## a broker, a model, the service and real records, on this machine (ARGS="--keep" leaves it running)
 	@$(BIN)/streamrank demo $(ARGS)
 
+# Two files at a time: most of the tests wait for brokers.
 test: $(VENV)/dev.installed ## all tests (ARGS="-k batcher" picks some)
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 test-gpu: ## the tests that need a GPU (makes an environment of its own in .venv-gpu, 7 GB)
 	@$(MAKE) --no-print-directory .venv-gpu/dev-gpu.installed VENV=.venv-gpu

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +16,7 @@ from tests.broker.session import Broker, SessionBroker
 from tests.broker.topics import Topics, fresh_topics
 
 _SESSION_BROKER = pytest.StashKey[SessionBroker]()
+_BROKERS = pytest.StashKey[list[str]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -36,11 +38,21 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    session.config.stash[_SESSION_BROKER].close()
+    broker = session.config.stash[_SESSION_BROKER]
+    # Where tests are shared out (pytest -n), each process has a broker of its own, and only the first one reports.
+    if (output := getattr(session.config, "workeroutput", None)) is not None:
+        output["broker"] = broker.description()
+    broker.close()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    node.config.stash.setdefault(_BROKERS, []).append(getattr(node, "workeroutput", {}).get("broker", "lost"))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    terminalreporter.write_line(f"broker of this session: {config.stash[_SESSION_BROKER].description()}")
+    for broker in config.stash.get(_BROKERS, None) or [config.stash[_SESSION_BROKER].description()]:
+        terminalreporter.write_line(f"broker of this session: {broker}")
 
 
 @pytest.fixture(scope="session")

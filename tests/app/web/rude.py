@@ -67,9 +67,24 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.01)
 
 
-def descriptors() -> int:
-    """How many files and sockets this process has open."""
-    return len(os.listdir("/proc/self/fd"))
+class Descriptors:
+    """The files and sockets that this process has opened since this was made."""
+
+    def __init__(self) -> None:
+        self._before = _open_files()
+
+    @property
+    def count(self) -> int:
+        """How many of them are open; what others close meanwhile makes no difference."""
+        return len(_open_files() - self._before)
+
+
+def _open_files() -> set[tuple[str, str]]:
+    found: set[tuple[str, str]] = set()
+    for number in os.listdir("/proc/self/fd"):
+        with suppress(FileNotFoundError):  # the one that listed them
+            found.add((number, os.readlink(f"/proc/self/fd/{number}")))
+    return found
 
 
 def has_ipv6() -> bool:

@@ -7,7 +7,7 @@ import pytest
 
 from app.web import connection, listener
 from app.web.server import STOP_SECONDS
-from tests.app.web.rude import LIVEZ, Client, close_all, descriptors, exchange, until
+from tests.app.web.rude import LIVEZ, Client, Descriptors, close_all, exchange, until
 from tests.app.web.worker import Slow, Worker, listening
 
 METRICS, STATUS = LIVEZ.replace(b"livez", b"metrics"), LIVEZ.replace(b"livez", b"status")
@@ -17,10 +17,10 @@ MANY = 300
 
 @pytest.fixture
 async def port() -> AsyncIterator[int]:
-    before = descriptors()
+    opened = Descriptors()
     async with listening(Worker()) as port:
         yield port
-    await until(lambda: descriptors() == before)
+    await until(lambda: opened.count == 0)
 
 
 async def many(port: int, data: bytes) -> list[Client]:
@@ -54,15 +54,15 @@ async def test_one_that_never_completes_its_request_is_let_go_in_time(port: int,
 
 async def test_one_that_does_not_read_its_answer_is_let_go_in_time(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(connection, "SECONDS", 0.3)
-    before = descriptors()
+    opened = Descriptors()
     worker = Worker()
     worker.about = {"long": "x" * 50_000_000}
     async with listening(worker) as port:
         client = await Client.connect(port)
         client.writer.transport.pause_reading()
         await client.send(STATUS)
-        await until(lambda: descriptors() == before + 3)  # what listens, what reads not, what is not read
-        await until(lambda: descriptors() == before + 2)
+        await until(lambda: opened.count == 3)  # what listens, what reads not, what is not read
+        await until(lambda: opened.count == 2)
         await client.close()
 
 
@@ -115,13 +115,13 @@ async def test_a_crowd_is_served_one_after_the_other(port: int):
     async def one() -> bool:
         nonlocal most
         answered = (await exchange(port, LIVEZ)).startswith(OK)
-        most = max(most, descriptors())
+        most = max(most, opened.count)
         return answered
 
-    before = descriptors()
+    opened = Descriptors()
     assert all(await asyncio.gather(*(one() for _ in range(MANY))))
     # Each client has one descriptor in this process, too.
-    assert most - before <= MANY + listener.MAX_OPEN + 1
+    assert most <= MANY + listener.MAX_OPEN + 1
 
 
 async def test_a_stop_does_not_wait_for_those_who_say_nothing():
@@ -151,13 +151,13 @@ async def test_a_stop_lets_answers_get_out():
 async def test_a_stop_ends_also_those_who_do_not_read():
     worker = Worker()
     worker.about = {"long": "x" * 50_000_000}
-    before = descriptors()
+    opened = Descriptors()
     server = worker.server()
     client = await Client.connect(await server.start("127.0.0.1", 0))
     client.writer.transport.pause_reading()
     await client.send(STATUS)
-    await until(lambda: descriptors() == before + 3)
+    await until(lambda: opened.count == 3)
     await server.stop()
     async with asyncio.timeout(connection.SECONDS / 2):
-        await until(lambda: descriptors() == before + 1)
+        await until(lambda: opened.count == 1)
     await client.close()
