@@ -46,8 +46,10 @@ class ModelCalls:
         began = time.monotonic()
         try:
             ranking = await self._run(lambda: self._predictor.predict(columns))
-        finally:
+        except Exception:
             self._on_call(time.monotonic() - began)
+            raise
+        self._on_call(time.monotonic() - began)
         if len(ranking.scores) != height(columns):
             # Whoever split such an answer would give records the scores of others.
             raise ModelFailed(f"the model was given {height(columns)} rows and answered for {len(ranking.scores)}")

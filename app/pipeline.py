@@ -51,7 +51,7 @@ class Pipeline:
         on_lost: told of a partition whose last transaction is in doubt, so that it is opened anew.
         on_fenced: told when a partition turns out to be somebody else's.
         on_failure: told when a partition cannot go on; nothing of it is acknowledged any more.
-        drain_seconds: how long revoked partitions may take to finish; whether they did is in `finished`.
+        drain_seconds: how long revoked partitions may take to finish.
     """
 
     def __init__(
@@ -78,9 +78,9 @@ class Pipeline:
         self._on_fenced = on_fenced
         self._on_failure = on_failure
         self.drain_seconds = drain_seconds
-        self.finished = True
-        self._revoking = asyncio.Lock()
         self._lanes: dict[TP, Lane] = {}
+        # What was lost, by its partition, until something of that is confirmed.
+        self._lost: dict[TP, ProducerLost] = {}
 
     # -- partitions come and go
 
@@ -90,8 +90,9 @@ class Pipeline:
         Raises:
             ProducerLost: it cannot be made ready now; trying again may help.
         """
-        if (lane := self._lanes.pop(tp, None)) is not None:
+        if (lane := self._lanes.get(tp)) is not None:
             await lane.close()
+            del self._lanes[tp]
         producer = self._producer_for(TopicPartition(*tp))
         try:
             await producer.open()
@@ -113,9 +114,10 @@ class Pipeline:
         where = {"topic": tp.topic, "partition": tp.partition}
         if isinstance(error, ProducerLost):
             logger.warning("a transaction is in doubt; going on from what is committed: %s", error, extra=where)
+            self._lost[tp] = error
             self._on_lost(tp)
         elif isinstance(error, ProducerFenced):
-            logger.warning("a partition is not ours any more; joining the group again: %s", error, extra=where)
+            logger.warning("a partition is in other hands; joining the group again: %s", error, extra=where)
             self._on_fenced(tp)
         else:
             self._on_failure(error)
@@ -124,21 +126,29 @@ class Pipeline:
         """Pass on that a partition cannot be opened."""
         self._on_failure(error)
 
-    async def partitions_revoked(self) -> None:
-        """Finish what the lanes hold, within `drain_seconds`; drop the rest unacknowledged."""
-        async with self._revoking:  # a signal may overtake a rebalance
-            if self._lanes:
-                self.finished = await self._drain()
-                await self._close_lanes()
+    async def partitions_revoked(self) -> bool:
+        """Finish what the lanes hold, within `drain_seconds`, and tell whether that worked; drop the rest."""
+        finished = await self._drain()
+        await self._close_lanes()
+        return finished
 
     @property
     def trouble(self) -> str | None:
         """What keeps rankings from being published at the moment."""
-        return next((trouble for lane in self._lanes.values() if (trouble := lane.producer.trouble)), None)
+        for tp, lane in self._lanes.items():
+            if trouble := lane.producer.trouble:
+                return trouble
+            if not lane.is_idle and (lost := self._lost.get(tp)):
+                return f"nothing is confirmed since {lost}"
+        return None
+
+    @property
+    def unconfirmed(self) -> bool:
+        """Whether rankings wait to be confirmed by a broker."""
+        return bool(self._lost) or any(lane.producer.waits for lane in self._lanes.values())
 
     def rebalanced(self) -> None:
         """Count that the partitions were shared out anew, also when none is ours."""
-        self.finished = True
         self._observer.rebalanced()
 
     async def _drain(self) -> bool:
@@ -153,6 +163,7 @@ class Pipeline:
 
     async def _close_lanes(self) -> None:
         lanes, self._lanes = self._lanes, {}
+        self._lost.clear()
         await asyncio.gather(*(lane.close() for lane in lanes.values()))
 
     # -- a chunk's way
@@ -215,4 +226,5 @@ class Pipeline:
         self._observer.stage_took("publish", clock() - began)
 
     def _done(self, work: Work) -> None:
+        self._lost.pop(TP(*work.chunk.tp), None)
         self._observer.confirmed(work.chunk, work.outcomes.result())

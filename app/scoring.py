@@ -87,12 +87,21 @@ class Scorer:
         except RowsRefused as error:
             return None if rows > 1 else await self._rejection(error)
         except OutOfMemory as error:
-            if rows == 1:
-                raise ModelUnavailable(f"the device's memory does not hold a single row: {error}") from error
             self.limit.lower(rows)
-            return None
+            return None if rows > 1 else await self._second_try(columns, error)
         self.limit.went_through(rows)
         return ranking
+
+    async def _second_try(self, columns: Columns, error: OutOfMemory) -> TopK | RejectedRecord:
+        """The answer about a row that memory did not suffice for; it may have been short for a moment only."""
+        if not await self._calls.answers():
+            raise ModelUnavailable(f"the device's memory does not hold a single row: {error}") from error
+        try:
+            return await self._calls.predict(columns)
+        except RowsRefused as refused:
+            return await self._rejection(refused)
+        except OutOfMemory as again:
+            return RejectedRecord(Reason.MODEL_ERROR, f"the device's memory does not hold this record: {again}")
 
     async def _rejection(self, error: RowsRefused) -> RejectedRecord:
         """The verdict on a row that was refused alone; ModelUnavailable when the model refuses a good one too."""

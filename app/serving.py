@@ -34,6 +34,8 @@ class Serving:
         """What is wrong outside of this process."""
         if self.topics.trouble is not None:
             return self.topics.trouble
+        if self.lag.leaderless:
+            return f"no broker leads {', '.join(f'{tp.topic}[{tp.partition}]' for tp in self.lag.leaderless)}"
         silent = self.lag.silent_seconds
         return f"the broker has not answered for {silent:.0f} s" if silent > SILENT_SECONDS else None
 

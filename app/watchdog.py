@@ -51,8 +51,13 @@ class Watchdog:
         if calling > self._model_timeout_seconds:
             limit = f"MODEL_TIMEOUT_SECONDS={self._model_timeout_seconds:g}"
             return Stuck(f"a model call has not returned for {calling:.0f} s, longer than {limit}")
-        if calling or self._serving.broker_trouble or not self._serving.waits:
+        excused = self._serving.broker_trouble or not self._serving.waits
+        if calling or excused:
             self._progress.moved()
+        if excused or not self._serving.pipeline.unconfirmed:
+            self._progress.sent()
         if (still := self._progress.still_seconds) > self._stuck_seconds:
             return Stuck(f"records wait and brokers answer, but nothing has moved for {still:.0f} s")
+        if (unsent := self._progress.unsent_seconds) > self._stuck_seconds:
+            return Stuck(f"rankings wait and brokers answer, but none has been sent for {unsent:.0f} s")
         return None

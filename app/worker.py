@@ -224,7 +224,13 @@ class Worker:
             self._watch(watch)
 
     def _watch(self, watch: Coroutine[Any, Any, None]) -> None:
-        self._watches.append(asyncio.create_task(watch))
+        task = asyncio.create_task(watch)
+        task.add_done_callback(self._watch_ended)
+        self._watches.append(task)
+
+    def _watch_ended(self, watch: "asyncio.Task[None]") -> None:
+        if not watch.cancelled() and (error := watch.exception()) is not None:
+            self._fail(error)
 
     @property
     def _consumer(self) -> Consumer:
@@ -265,7 +271,7 @@ class Worker:
         clean = True
         if self._app is not None and self._pipeline is not None:
             self._pipeline.drain_seconds = self._drain_seconds()
-            clean = await self._consumer.drain() and self._pipeline.finished
+            clean = await self._consumer.drain(for_good=True)
         for watch in self._watches:
             watch.cancel()
         try:

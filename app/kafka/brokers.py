@@ -71,7 +71,7 @@ class Brokers:
 
 
 async def _until_it_works(attempt: Callable[[], Awaitable[None]]) -> None:
-    pauses = endless_pauses(0.2, 5.0)
+    pauses = endless_pauses(0.2, 2.0)
     while True:
         try:
             return await attempt()

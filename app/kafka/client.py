@@ -5,11 +5,14 @@ itself after their answers were lost, which a transaction must never do, and kee
 where nobody can put them right after a refused batch.
 """
 
+import asyncio
+from collections import defaultdict
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 from aiokafka import TopicPartition
-from aiokafka.client import AIOKafkaClient, CoordinationType
+from aiokafka.client import AIOKafkaClient, ConnectionGroup, CoordinationType
 from aiokafka.errors import (
     CorrelationIdError,
     KafkaConnectionError,
@@ -49,6 +52,23 @@ def may_pass(error: KafkaError) -> bool:
     return bool(error.retriable) or isinstance(error, KafkaConnectionError | KafkaTimeoutError)
 
 
+class _Connections(AIOKafkaClient):  # type: ignore[misc]
+    """aiokafka's client, which connects to several brokers side by side: one that does not answer holds up no other."""
+
+    _get_conn_lock = nullcontext()
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._locks: dict[Hashable, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    async def _get_conn(self, node_id: int, *, group: Any = ConnectionGroup.DEFAULT, no_hint: bool = False) -> Any:
+        connection = self._conns.get((node_id, group))
+        if connection is not None and connection.connected():
+            return connection
+        async with self._locks[node_id, group]:
+            return await super()._get_conn(node_id, group=group, no_hint=no_hint)
+
+
 class Client:
     """Asks brokers, and remembers the topics that it was told to watch.
 
@@ -71,7 +91,7 @@ class Client:
         self._bootstrap_servers = list(bootstrap_servers)
         self._security = dict(security or {})
         self._guard = guard
-        self._started: AIOKafkaClient | None = None
+        self._started: _Connections | None = None
         self._counts: dict[str, int] = {}
 
     async def start(self) -> None:
@@ -80,7 +100,7 @@ class Client:
         Raises:
             KafkaConnectionError: no broker answers.
         """
-        client = AIOKafkaClient(
+        client = _Connections(
             bootstrap_servers=self._bootstrap_servers,
             client_id="streamrank",
             request_timeout_ms=self.request_timeout_ms,
@@ -101,7 +121,7 @@ class Client:
             await client.close()
 
     @property
-    def _client(self) -> AIOKafkaClient:
+    def _client(self) -> _Connections:
         if self._started is None:
             raise NotSent("the client is not connected")
         return self._started
@@ -177,12 +197,13 @@ class Client:
             raise NotSent("no broker is known")
         return node
 
-    async def knows(self, node: int, api_keys: Sequence[int]) -> bool:
-        """Whether a broker offers all of Kafka's requests with these numbers."""
+    async def knows(self, node: int, apis: Mapping[int, int]) -> bool:
+        """Whether a broker offers all of Kafka's requests with these numbers, each in this version or a later one."""
         connection = await self._client._get_conn(node)
         if connection is None:
             raise NotSent(f"broker {node} cannot be reached")
-        return set(api_keys) <= set(connection._versions)
+        latest = {api_key: highest for api_key, (_lowest, highest) in connection._versions.items()}
+        return all(latest.get(api_key, -1) >= version for api_key, version in apis.items())
 
     def hang_up(self, way: Hashable) -> None:
         """Close the connections of one way; the next request opens them anew."""

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, cast
 
 from aiokafka.errors import KafkaError
@@ -13,7 +12,7 @@ from faust.types.tuples import ConsumerMessage
 from mode import ServiceT
 
 from app.backoff import endless_pauses
-from app.errors import ProducerLost
+from app.errors import ProducerFenced, ProducerLost
 from app.kafka.chunk import Chunk
 from app.kafka.client import may_pass
 from app.kafka.fetching import FAUST_LOGGER, ChunkThread
@@ -26,6 +25,9 @@ if TYPE_CHECKING:
     from app.kafka.transport import ChunkApp
 
 logger = logging.getLogger(__name__)
+
+# Together with the longest that a broker's answer is waited for, less than 10 s.
+LONGEST_PAUSE_SECONDS = 1.0
 
 
 class _NoBook(set[Any]):
@@ -50,6 +52,10 @@ class Consumer(driver.Consumer):
         self._openings = Openings(self._open, self.app.listener.failed)
         self._pace = Pace(self.app.chunk_records)
         self._epoch = 0
+        self._committing: asyncio.Future[Any] | None = None
+        # What letting go came to, from its begin until partitions are assigned again.
+        self._drained: asyncio.Task[bool] | None = None
+        self._leaving = False
 
     def _reset_state(self) -> None:
         super()._reset_state()
@@ -92,9 +98,9 @@ class Consumer(driver.Consumer):
             self._thread.pause()
             await self._make_room(lambda: in_flight.room() is not None, timeout)
             return {}
+        releases = in_flight.releases
         if not await self._pace.wait(timeout):
             return {}
-        releases = in_flight.releases
         chunks = await self._thread.take_chunks(room, self.app.chunk_records, timeout)
         if chunks is None:
             await self._make_room(lambda: in_flight.releases > releases, timeout)
@@ -122,14 +128,23 @@ class Consumer(driver.Consumer):
         """Go on with what the broker still has, and say so; any other gap is left to be found as one."""
         watermark = self.watermarks[tp]
         wanted = watermark.position
-        earliest, ends = await self.earliest_offsets(tp), await self.highwaters(tp)
-        if earliest[tp] <= wanted <= ends[tp]:
+        where = {"topic": tp.topic, "partition": tp.partition}
+        try:
+            earliest, ends = await self.earliest_offsets(tp), await self.highwaters(tp)
+        except KafkaError as error:
+            if not may_pass(error):
+                raise
+            logger.warning("records are missing, and the broker does not say why; reading again", extra=where)
+            self._drop(tp)
+            self.reopen(tp)
+            return
+        if not self.is_current(chunk) or earliest[tp] <= wanted <= ends[tp]:
             return
         if chunk.start < wanted and len(watermark):
             return  # a topic made anew under our hands: its offsets do not go with those in flight
         logger.error(
             "the broker no longer has what comes next (retention, or a topic made anew); going on with what it has",
-            extra={"topic": tp.topic, "partition": tp.partition, "wanted": wanted, "next": chunk.start},
+            extra={**where, "wanted": wanted, "next": chunk.start},
         )
         # Where the topic was made anew, Faust would otherwise commit nothing below the old offset.
         self._committed_offset[tp] = chunk.start
@@ -208,7 +223,7 @@ class Consumer(driver.Consumer):
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
         # A crash ends the consumer thread; a commit handed to it then is cancelled, or waited for without end.
-        commit = asyncio.ensure_future(super()._commit(offsets))
+        commit = self._committing = asyncio.ensure_future(super()._commit(offsets))
         crashed = asyncio.ensure_future(self._crashed.wait())
         try:
             await asyncio.wait([commit, crashed], return_when=asyncio.FIRST_COMPLETED)
@@ -218,10 +233,25 @@ class Consumer(driver.Consumer):
                 commit.cancel()
         return commit.done() and not commit.cancelled() and commit.result()
 
+    async def maybe_wait_for_commit_to_finish(self) -> bool:
+        """Wait for a commit under way, if any; Faust, when cancelled here, would cancel that one and go on."""
+        if (commit := self._commit_fut) is None:
+            return False
+        await asyncio.wait([commit])
+        return True
+
     # -- coming and going of partitions
+
+    async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        """Begin anew, unless this worker is about to leave."""
+        if not self._leaving:
+            self._drained = None
+        await super().on_partitions_assigned(assigned, generation_id)
 
     async def perform_seek(self) -> None:
         """Open the partitions that were assigned, side by side, and without holding up the group's rebalance."""
+        if self._drained is not None:
+            return  # Faust is late: they are revoked again
         self.assigned = {TP(tp.topic, tp.partition) for tp in self.assignment()}
         logger.info("partitions assigned", extra={"partitions": sorted(tp.partition for tp in self.assigned)})
         for tp in self.assigned:
@@ -238,22 +268,25 @@ class Consumer(driver.Consumer):
         The order matters: the producer first, which ends what another one has left unfinished; then the committed
         offset, which nobody but us can change from then on; then the seek.
         """
-        pauses = endless_pauses(0.05, 5.0)
+        pauses = endless_pauses(0.05, LONGEST_PAUSE_SECONDS)
+        where = {"topic": tp.topic, "partition": tp.partition}
         while True:
-            self.app.progress.moved()
             self._drop(tp)
             self._epoch += 1
             epoch = self._epoch
             try:
+                self._check_membership()
                 await self.app.listener.open_partition(tp, epoch)
                 position = await self._thread.committed_position(tp)
+            except ProducerFenced as error:
+                logger.warning("a partition is in other hands; joining the group again: %s", error, extra=where)
+                self.rejoin()
+                return
             except (KafkaError, ProducerLost) as error:
                 if isinstance(error, KafkaError) and not may_pass(error):
                     raise
-                logger.warning(
-                    "a partition cannot be opened; trying again",
-                    extra={"topic": tp.topic, "partition": tp.partition, "error": str(error)},
-                )
+                logger.warning("a partition cannot be opened; trying again", extra={**where, "error": str(error)})
+                self.app.progress.attempted()
             else:
                 break
             await asyncio.sleep(next(pauses))
@@ -261,6 +294,12 @@ class Consumer(driver.Consumer):
         self._committed_offset[tp] = position
         self.watermarks[tp] = Watermark(position, epoch)
         self._thread.begin(tp, position, epoch)
+
+    def _check_membership(self) -> None:
+        """Open nothing while the group may have given our partitions to others, whom that would fence."""
+        silent = awake() - self.heard_at
+        if silent > self.app.conf.broker_session_timeout:
+            raise ProducerLost(f"the group has not answered for {silent:.0f} s")
 
     @property
     def opening(self) -> list[TP]:
@@ -282,25 +321,44 @@ class Consumer(driver.Consumer):
         await self.drain()
         await super().on_partitions_revoked(revoked)
 
-    async def drain(self) -> bool:
+    async def drain(self, *, for_good: bool = False) -> bool:
         """Stop fetching, let the listener finish what is in flight, commit that, forget the rest.
 
-        Returns whether everything that is acknowledged is committed too.
+        Whoever asks while that is under way, or before partitions are assigned again, is told what it came to.
+
+        Args:
+            for_good: nothing is fetched afterwards, whatever is assigned.
+
+        Returns whether everything that was in flight is done and committed.
         """
+        self._leaving |= for_good
+        if self._drained is None:
+            self._drained = asyncio.create_task(self._drain())
+        return await asyncio.shield(self._drained)
+
+    async def _drain(self) -> bool:
         self.stop_flow()
+        # Before anything is waited for: what goes wrong from now on must not be opened again.
+        self.assigned = set()
         await self._openings.stop()
-        await self.app.listener.partitions_revoked()
+        finished = await self.app.listener.partitions_revoked()
+        await self._commit_the_last()
+        committed = all(watermark.committable() is None for watermark in self.watermarks.values())
+        for tp in list(self.watermarks):
+            self._drop(tp)
+        return finished and committed
+
+    async def _commit_the_last(self) -> None:
         # Bounded, because aiokafka tries for ever while a topic or its coordinator is gone.
-        with suppress(TimeoutError):
+        try:
             async with asyncio.timeout(self.app.conf.broker_session_timeout / 2):
                 # A commit under way may have begun before the last acknowledgement; `commit` would leave it at that.
                 await self.maybe_wait_for_commit_to_finish()
                 await self.commit()
-        committed = all(watermark.committable() is None for watermark in self.watermarks.values())
-        self.assigned = set()
-        for tp in list(self.watermarks):
-            self._drop(tp)
-        return committed
+        except TimeoutError:
+            # aiokafka would send it again as a member of the next generation, when the partition may be another's.
+            if self._committing is not None:
+                self._committing.cancel()
 
     def _drop(self, tp: TP) -> None:
         """Forget what is in flight for a partition; what still comes of it bears an epoch that is over."""
@@ -316,6 +374,8 @@ class Consumer(driver.Consumer):
 
     def resume_flow(self) -> None:
         """Begin fetching; a rebalance ends with this, also one that left us no partition."""
+        if self._drained is not None:
+            return  # as in `perform_seek`
         self.joined = True
         self.app.progress.moved()
         super().resume_flow()

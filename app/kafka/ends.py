@@ -2,10 +2,11 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 from aiokafka import TopicPartition
-from aiokafka.errors import KafkaError, NoError, for_code
+from aiokafka.errors import KafkaError, LeaderNotAvailableError, NoError, NotLeaderForPartitionError, for_code
 from aiokafka.protocol.offset import OffsetRequest
 from faust.types import TP
 
@@ -14,6 +15,8 @@ from app.kafka.client import Client
 _A_CONSUMER = -1
 _LATEST = -1
 _READ_COMMITTED = 1
+# Another broker leads it by now, or nobody does yet.
+_MOVED = (NotLeaderForPartitionError, LeaderNotAvailableError)
 
 
 class EndOffsets:
@@ -27,17 +30,21 @@ class EndOffsets:
         self._client = client
 
     async def __call__(self, tps: Iterable[TP]) -> dict[TP, int]:
-        """Return the end of each partition.
+        """Return the end of each partition that somebody leads at the moment.
 
         Raises:
             KafkaError: a broker does not say.
         """
         by_leader: dict[int, list[TP]] = defaultdict(list)
         for tp in tps:
-            by_leader[await self._client.leader(TopicPartition(*tp))].append(tp)
+            with suppress(LeaderNotAvailableError):
+                by_leader[await self._client.leader(TopicPartition(*tp))].append(tp)
         ends: dict[TP, int] = {}
         for node, mine in by_leader.items():
-            ends |= _read(await self._client.request(node, _request(mine), way="ends"))
+            told = _read(await self._client.request(node, _request(mine), way="ends"))
+            ends |= told
+            if told.keys() != set(mine):
+                await self._client.refresh()
         return ends
 
 
@@ -52,7 +59,9 @@ def _read(answer: Any) -> dict[TP, int]:
     ends: dict[TP, int] = {}
     for topic, partitions in answer.topics:
         for partition, code, *rest in partitions:
-            if (kind := for_code(code)) is not NoError:
+            if (kind := for_code(code)) in _MOVED:
+                continue
+            if kind is not NoError:
                 error: KafkaError = kind(f"{topic}[{partition}]")
                 raise error
             _timestamp, ends[TP(topic, partition)], *_epoch = rest

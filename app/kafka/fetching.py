@@ -70,7 +70,7 @@ class ChunkThread(AIOKafkaConsumerThread):
 
     async def _connect(self) -> bool:
         """Start the consumer as soon as a broker answers; False when that is not wanted any more."""
-        pauses = endless_pauses(0.2, 5.0)
+        pauses = endless_pauses(0.2, 2.0)
         while not self.should_stop:
             try:
                 await super().on_start()

@@ -24,7 +24,8 @@ from app.records import Outgoing
 
 logger = logging.getLogger(__name__)
 
-LONGEST_BACKOFF_SECONDS = 5.0
+# Together with the longest that a broker's answer is waited for, less than 10 s.
+LONGEST_BACKOFF_SECONDS = 1.0
 # The broker does not know the producer any more, or missed something of it: only a new one can go on.
 _FORGOTTEN = (OutOfOrderSequenceNumber, UnknownProducerId, InvalidProducerIdMapping, InvalidProducerEpoch)
 
@@ -40,7 +41,7 @@ class IdempotentProducer(Producer):
     def __init__(self, client: Client, on_attempt: Callable[[], None] = lambda: None) -> None:
         super().__init__(on_attempt)
         self._client = client
-        self._sender = Sender(client)
+        self._sender = Sender(client, on_attempt=on_attempt)
         self._identity: Identity | None = None
         self._naming = asyncio.Lock()
         self._turns: dict[TopicPartition, asyncio.Lock] = defaultdict(asyncio.Lock)

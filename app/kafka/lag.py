@@ -50,10 +50,15 @@ class LagWatch:
 
     Args:
         consumer: whose partitions to watch.
-        ends: tells where partitions end, without its help.
+        ends: tells where partitions end, without its help; says nothing of those that nobody leads.
         topic: what it consumes.
         observer: who shows the lag.
         clock: seconds since the epoch.
+
+    Attributes:
+        partitions: the lag of each of the consumer's partitions.
+        answered_at: when brokers answered last, on the event loop's clock.
+        leaderless: the partitions that nobody led then.
     """
 
     def __init__(
@@ -71,6 +76,7 @@ class LagWatch:
         self._clock = clock
         self.partitions: dict[TP, Lag] = {}
         self.answered_at = asyncio.get_running_loop().time()
+        self.leaderless: list[TP] = []
         self._since: dict[TP, tuple[int | None, float]] = {}
 
     async def run(self) -> None:
@@ -97,9 +103,11 @@ class LagWatch:
             logger.debug("the broker does not tell its end offsets", extra={"error": repr(error)})
             if isinstance(error, BrokerResponseError):
                 self.answered_at = asyncio.get_running_loop().time()
-            self._age()
+            self._age(list(self.partitions))
             return
         self.answered_at = asyncio.get_running_loop().time()
+        self.leaderless = sorted(asked - ends.keys())
+        self._age(self.leaderless)
         for tp, end in ends.items():
             self._update(tp, end)
 
@@ -115,9 +123,10 @@ class LagWatch:
         records = max(0, end - done)
         self._show(tp, Lag(done, end, records, self._seconds(tp, done, records)))
 
-    def _age(self) -> None:
-        for tp, lag in list(self.partitions.items()):
-            self._show(tp, replace(lag, seconds=self._seconds(tp, lag.done, lag.records)))
+    def _age(self, tps: Iterable[TP]) -> None:
+        for tp in tps:
+            if (lag := self.partitions.get(tp)) is not None:
+                self._show(tp, replace(lag, seconds=self._seconds(tp, lag.done, lag.records)))
 
     def _seconds(self, tp: TP, done: int, records: int) -> float:
         """The age of the record at the offset *done*, which is the oldest that waits."""

@@ -54,7 +54,7 @@ class Producer(ABC):
     """Publishes records in order. One may serve a single input partition or many: see the subclasses.
 
     Args:
-        on_attempt: called whenever a broker took something or was asked in vain: this producer is alive.
+        on_attempt: called whenever a broker was asked to take something, whatever came of it, or could not be asked.
 
     Attributes:
         hold_seconds: how long what is published may wait for its `commit`.
@@ -136,7 +136,6 @@ class Producer(ABC):
             return await self._deliver(tp, records, timestamp_ms)
         finally:
             self._waits.remove(wait)
-            self._on_attempt()
 
     def waits_because(self, tp: TopicPartition, error: Exception) -> None:
         """Remember why batches to *tp* are not confirmed yet."""
@@ -144,6 +143,11 @@ class Producer(ABC):
         for wait in self._waits:
             if wait.tp == tp:
                 wait.reason = f": {error}"
+
+    @property
+    def waits(self) -> bool:
+        """Whether something is not confirmed yet."""
+        return bool(self._waits)
 
     @property
     def trouble(self) -> str | None:

@@ -16,21 +16,22 @@ from config.settings import KafkaSettings
 
 ProducerFactory = Callable[[TopicPartition], Producer]
 
-# Kafka's numbers for: name a producer, add partitions and offsets to a transaction, commit offsets in it, end it.
-_TRANSACTION_APIS = (22, 24, 25, 26, 28)
+# Kafka's numbers, and the lowest versions, of: name a producer, add partitions and offsets to a transaction, commit
+# offsets in it, end it; and ask for offsets that no transaction is about to change, which came with Kafka 2.5.
+_TRANSACTION_APIS = {22: 0, 24: 0, 25: 0, 26: 0, 28: 0, 9: 7}
 
 
 def producer_factory(client: Client, kafka: KafkaSettings, progress: Progress) -> ProducerFactory:
     """Return what makes the producer of an input partition: one for each with transactions, else one for all."""
     if not kafka.exactly_once:
-        shared = IdempotentProducer(client, progress.moved)
+        shared = IdempotentProducer(client, progress.attempted)
         return lambda _source: shared
     return lambda source: TransactionalProducer(
         client,
         group=kafka.consumer_group,
         source=source,
         hold_seconds=kafka.transaction_max_ms / 1000,
-        on_attempt=progress.moved,
+        on_attempt=progress.attempted,
     )
 
 
@@ -42,7 +43,7 @@ async def check_transactions(client: Client) -> None:
         NotSent, AnswerLost: no broker answers at the moment.
     """
     if not await client.knows(client.any_node(), _TRANSACTION_APIS):
-        raise _no_transactions("it lacks the requests that they need")
+        raise _no_transactions("it lacks the requests that they need, or knows only old versions of them")
     try:
         await fresh_identity(client)
     except NoIdentity as error:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict, deque
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,10 +40,19 @@ class Sender:
         client: the way to the brokers.
         way: the connection to use; see `Client.request`.
         transactional_id: of the transactions that the batches belong to.
+        on_attempt: called whenever a broker was asked, whatever came of it.
     """
 
-    def __init__(self, client: Client, *, way: Hashable = 0, transactional_id: str | None = None) -> None:
+    def __init__(
+        self,
+        client: Client,
+        *,
+        way: Hashable = 0,
+        transactional_id: str | None = None,
+        on_attempt: Callable[[], None] = lambda: None,
+    ) -> None:
         self._client = client
+        self._on_attempt = on_attempt
         self._way = way
         self._transactional_id = transactional_id
         self._waiting: dict[int, deque[_Parcel]] = defaultdict(deque)
@@ -101,6 +110,7 @@ class Sender:
         except Exception as error:  # also a mistake of ours must reach those who wait, or they would wait for ever
             verdicts = dict.fromkeys(parcels, error)
         finally:
+            self._on_attempt()
             for tp, parcel in parcels.items():
                 parcel.settle(verdicts.get(tp, AnswerLost("no answer for this batch")))
 

@@ -90,7 +90,7 @@ class TransactionalProducer(Producer):
         self._source = source
         # A connection of its own, for a broker answers the requests of one connection one after the other.
         self._way = self.transactional_id
-        self._sender = Sender(client, way=self._way, transactional_id=self.transactional_id)
+        self._sender = Sender(client, way=self._way, transactional_id=self.transactional_id, on_attempt=on_attempt)
         self._transactions = Coordinator(client, CoordinationType.TRANSACTION, self.transactional_id)
         self._offsets = Coordinator(client, CoordinationType.GROUP, group)
         self._identity: Identity | None = None
@@ -120,7 +120,10 @@ class TransactionalProducer(Producer):
             self._end()
 
     async def close(self) -> None:
-        """Abort what is open, so that readers need not wait for the broker to do so."""
+        """Abort what is open, so that readers need not wait for the broker to do so.
+
+        What is in doubt is left to the broker, which ends it after `TRANSACTION_TIMEOUT_MS`, or to whoever opens next.
+        """
         identity, self._identity = self._identity, None
         if identity is not None and self._deadline is not None:
             ours = (self.transactional_id, identity.producer_id, identity.epoch)
@@ -171,7 +174,7 @@ class TransactionalProducer(Producer):
             raise ProducerLost(f"{self.transactional_id}: not done within {_OURS_SECONDS:.0f} s") from error
         except _FENCED as error:
             raise ProducerFenced(
-                f"{self.transactional_id}: another worker opened it, or the broker ended it"
+                f"{self.transactional_id}: it was opened again since, or the broker has ended its transaction"
             ) from error
         except _LOST as error:
             raise ProducerLost(f"{self.transactional_id}: {error}") from error

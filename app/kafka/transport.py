@@ -37,8 +37,8 @@ class PartitionListener(Protocol):
     def rebalanced(self) -> None:
         """The group's partitions were shared out anew, perhaps without one for us; fetching begins."""
 
-    async def partitions_revoked(self) -> None:
-        """Fetching has stopped: finish what is in flight, in bounded time; what is not done is read again."""
+    async def partitions_revoked(self) -> bool:
+        """Fetching has stopped: finish what is in flight, in bounded time, and tell whether all of it was."""
 
 
 class ChunkApp(faust.App):

@@ -97,10 +97,12 @@ async def livez(run: Run) -> int:
     ("outage", "guarantee"),
     [
         ("killed", "exactly_once"),
+        ("killed", "at_least_once"),
         ("frozen", "exactly_once"),
         ("frozen", "at_least_once"),
         ("answers lost", "exactly_once"),
         ("answers lost", "at_least_once"),
+        ("requests lost", "exactly_once"),
         ("requests lost", "at_least_once"),
         ("cut", "exactly_once"),
         ("cut", "at_least_once"),

@@ -345,8 +345,7 @@ async def test_a_chunk_of_a_partition_that_is_not_ours_is_left_alone():
 async def test_partitions_that_are_revoked_finish_first_and_take_nothing_more():
     async with Rig(NumpyModel(delay_seconds=0.02), Outlet()) as rig:
         rig.accept(rows(0, 1), rows(1, 2), rows(0, 3, partition=1))
-        await rig.pipeline.partitions_revoked()
-        assert rig.pipeline.finished
+        assert await rig.pipeline.partitions_revoked()
         assert len(rig.acknowledged) == 3
         rig.accept(rows(2, 1))
         await rig.pipeline.partitions_revoked()
@@ -358,8 +357,7 @@ async def test_what_revoked_partitions_cannot_finish_in_time_is_dropped_and_neve
         rig.outlet.confirms.clear()
         rig.accept(rows(0, 1), rows(1, 2))
         await rig.wait_for(lambda: rig.outlet.waiting == 1)
-        await rig.pipeline.partitions_revoked()
-        assert not rig.pipeline.finished
+        assert not await rig.pipeline.partitions_revoked()
         rig.outlet.confirms.set()
         await rig.open(0)
         rig.accept(rows(0, 1))
@@ -369,8 +367,7 @@ async def test_what_revoked_partitions_cannot_finish_in_time_is_dropped_and_neve
 
 async def test_lanes_with_nothing_to_do_have_finished_however_little_time_there_is():
     async with Rig(NumpyModel(), Outlet(), drain_seconds=0) as rig:
-        await rig.pipeline.partitions_revoked()
-        assert rig.pipeline.finished
+        assert await rig.pipeline.partitions_revoked()
 
 
 async def test_lanes_that_failed_have_not_finished():
@@ -378,32 +375,16 @@ async def test_lanes_that_failed_have_not_finished():
         rig.outlet.fails = lambda topic, partition: True
         rig.accept(rows(0, 1))
         await rig.wait_for(lambda: bool(rig.failures))
-        await rig.pipeline.partitions_revoked()
-        assert not rig.pipeline.finished
+        assert not await rig.pipeline.partitions_revoked()
 
 
 async def test_a_worker_that_got_no_partition_has_finished_whatever_it_dropped_before():
     async with Rig(NumpyModel(), Outlet(), drain_seconds=0.05) as rig:
         rig.outlet.confirms.clear()
         rig.accept(rows(0, 1))
-        await rig.pipeline.partitions_revoked()
-        assert not rig.pipeline.finished
+        assert not await rig.pipeline.partitions_revoked()
         await rig.open()
-        await rig.pipeline.partitions_revoked()
-        assert rig.pipeline.finished
-
-
-async def test_a_signal_that_overtakes_a_rebalance_does_not_take_dropped_work_for_finished():
-    async with Rig(NumpyModel(), Outlet(), drain_seconds=0.05) as rig:
-        rig.outlet.confirms.clear()
-        rig.accept(rows(0, 1))
-        await rig.wait_for(lambda: rig.outlet.waiting == 1)
-        rebalance = asyncio.create_task(rig.pipeline.partitions_revoked())
-        await asyncio.sleep(0)
-        rig.pipeline.drain_seconds = 30
-        await rig.pipeline.partitions_revoked()
-        await rebalance
-        assert (rig.acknowledged, rig.pipeline.finished) == ([], False)
+        assert await rig.pipeline.partitions_revoked()
 
 
 async def test_a_new_assignment_drops_what_is_left_of_the_old_one():
@@ -584,8 +565,7 @@ def test_whatever_the_batches_records_leave_in_order_and_no_one_is_lost_or_doubl
                 rig.accept(each)
                 if dice.random() < 0.5:
                     await asyncio.sleep(0.001 * dice.random())
-            await rig.pipeline.partitions_revoked()
-            assert rig.pipeline.finished
+            assert await rig.pipeline.partitions_revoked()
             assert rig.failures == []
             check(rig, chunks)
 

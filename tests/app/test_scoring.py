@@ -18,7 +18,7 @@ from app.codecs.json import RowGroup
 from app.errors import ModelFailed, Reason
 from app.limit import BatchLimit
 from app.scoring import Scored, Scorer
-from models.errors import ModelUnavailable, RowsRefused
+from models.errors import ModelUnavailable, OutOfMemory, RowsRefused
 from models.numpy_model import NumpyModel
 from models.predictor import Columns, Predictor, TopK
 
@@ -371,7 +371,39 @@ async def test_a_single_row_beyond_the_devices_memory_is_not_the_records_fault(e
     model = short_of_memory(0)
     with pytest.raises(ModelFailed, match="does not hold a single row: told to have memory for 0 rows, not for 1"):
         await scorer(model, executor)([whole(table(1, 2))])
-    assert model.heights == [2, 1, 1, 1]
+    assert model.heights == [2, *[1, 1] * 3]
+
+
+class Greedy(Counting):
+    """Has no memory for a row whose first feature is large, or not until it was asked so many times."""
+
+    failures = 0
+
+    def predict(self, columns: Columns) -> TopK:
+        ranking = super().predict(columns)
+        if self.failures and (columns["features"][:, 0] > 100).any():
+            self.failures -= 1
+            raise OutOfMemory("no memory for that")
+        return ranking
+
+
+async def test_a_single_row_beyond_the_memory_of_a_device_that_answers_others_is_rejected(executor: ThreadPoolExecutor):
+    model, lowered = Greedy(top_k=0), []
+    model.failures = 99
+    limit = BatchLimit(512, on_lower=lambda: lowered.append(1))
+    features = table(1, 200, 3)
+    (scored,) = await Scorer(model, executor, lambda _: None, limit=limit)([whole(features)])
+    check_rows(scored, NumpyModel(), features, {1})
+    assert scored.refused[1].reason is Reason.MODEL_ERROR
+    assert "the device's memory does not hold this record: no memory for that" in str(scored.refused[1])
+    assert len(lowered) == 2  # for three rows, and for the one
+
+
+async def test_memory_that_was_short_for_a_moment_costs_no_record(executor: ThreadPoolExecutor):
+    model = Greedy(top_k=0)
+    model.failures = 1
+    (scored,) = await scorer(model, executor)([whole(table(200))])
+    check_rows(scored, NumpyModel(), table(200), set())
 
 
 @settings(max_examples=150, deadline=None)

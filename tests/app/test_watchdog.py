@@ -18,7 +18,10 @@ class Bench:
         self.now = 0.0
         self.progress = Progress(lambda: self.now)
         self.serving: Any = SimpleNamespace(
-            scorer=SimpleNamespace(longest_call_seconds=0.0), broker_trouble=None, waits=True
+            scorer=SimpleNamespace(longest_call_seconds=0.0),
+            pipeline=SimpleNamespace(unconfirmed=False),
+            broker_trouble=None,
+            waits=True,
         )
         self.told: list[Stuck] = []
         self.dog = Watchdog(
@@ -69,6 +72,23 @@ def test_whoever_stands_still_for_a_reason_is_left_alone_and_has_all_the_time_af
     bench.serving.scorer.longest_call_seconds = 0.0
     assert bench.after(59) is None
     assert bench.after(2) is not None
+
+
+def test_rankings_that_wait_while_none_is_sent_are_told_whatever_else_moves():
+    bench = Bench()
+    bench.serving.pipeline.unconfirmed = True
+    for _ in range(3):
+        assert bench.after(20) is None
+        bench.progress.moved()
+    assert "none has been sent for 61 s" in str(bench.after(1))
+
+
+def test_whoever_sends_now_and_then_is_left_alone():
+    bench = Bench()
+    bench.serving.pipeline.unconfirmed = True
+    for _ in range(5):
+        assert bench.after(59) is None
+        bench.progress.attempted()
 
 
 async def test_it_is_told_once(monkeypatch: pytest.MonkeyPatch):

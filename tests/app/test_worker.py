@@ -30,6 +30,7 @@ from models.predictor import Columns, TopK
 from tests.app.chunks import row
 from tests.app.kafka.harness import settings_for
 from tests.app.test_metrics import samples
+from tests.broker.frames import ApiKey
 from tests.broker.proxy import Proxy
 from tests.broker.records import Record
 from tests.broker.secure_kafka import PASSWORD, USER, SecureKafka
@@ -460,17 +461,64 @@ DEAD = [
 ]
 
 
+@pytest.mark.needs_apache_kafka
+@pytest.mark.parametrize("guarantee", ["at_least_once", "exactly_once"])
 @pytest.mark.parametrize("dead", DEAD, ids=[each[2] for each in DEAD])
 async def test_a_part_that_is_dead_ends_the_worker_with_1_and_nothing_is_committed(
-    topics: Topics, monkeypatch: pytest.MonkeyPatch, dead: tuple[str, Any, str]
+    topics: Topics, monkeypatch: pytest.MonkeyPatch, dead: tuple[str, Any, str], guarantee: str
 ):
-    impatient(monkeypatch)
+    # In their proportions, as they are: a transaction is given up and everything read again many times meanwhile.
+    impatient(monkeypatch, seconds=2.0)
+    monkeypatch.setattr("app.kafka.transactional._OURS_SECONDS", 0.25)
     monkeypatch.setattr(dead[0], dead[1])
-    async with running(topics, NumpyModel(), monkeypatch) as run:
+    async with running(topics, NumpyModel(), monkeypatch, PROCESSING_GUARANTEE=guarantee) as run:
         topics.client.write(topics.input, rows(1, 2, 3))
         assert await run.ended() == 1
-        assert "nothing has moved for" in run.health.unhealthy()
+        # In a transaction all else is done again and again.
+        only_sending = dead[1] is never and guarantee == "exactly_once" and "Sender" in dead[0]
+        assert ("none has been sent" if only_sending else "nothing has moved") in run.health.unhealthy()
     assert await asyncio.to_thread(topics.client.committed_offsets, topics.input, topics.group) == {}
+
+
+@pytest.mark.needs_apache_kafka
+async def test_a_transaction_that_is_lost_during_the_stop_is_told_with_1(
+    topics: Topics, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("app.kafka.transactional._OURS_SECONDS", 1.5)
+    variables = {"KAFKA_BOOTSTRAP_SERVERS": proxy.bootstrap_servers, "PROCESSING_GUARANTEE": "exactly_once"}
+    async with running(topics, NumpyModel(), monkeypatch, **variables) as run:
+        await run.ready()
+        with proxy.hold(ApiKey.PRODUCE) as held:
+            await asyncio.to_thread(topics.client.write, topics.input, rows(1))
+            await asyncio.to_thread(held.wait)
+            assert await run.stop() == 1
+    assert await asyncio.to_thread(topics.client.read_all, topics.output) == []
+    assert await asyncio.to_thread(topics.client.committed_offsets, topics.input, topics.group) == {}
+
+
+@pytest.mark.needs_apache_kafka
+async def test_what_a_transaction_lost_keeps_the_worker_unready_until_something_is_confirmed(
+    topics: Topics, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("app.kafka.transactional._OURS_SECONDS", 0.3)
+    variables = {"KAFKA_BOOTSTRAP_SERVERS": proxy.bootstrap_servers, "PROCESSING_GUARANTEE": "exactly_once"}
+    async with running(topics, NumpyModel(), monkeypatch, **variables) as run:
+        await run.ready()
+        with proxy.hold(ApiKey.PRODUCE):
+            await asyncio.to_thread(topics.client.write, topics.input, rows(1))
+            await run.until(lambda: "nothing is confirmed since" in (run.health.unready() or ""))
+        await run.ready()
+    assert len(await asyncio.to_thread(topics.client.read_all, topics.output)) == 1
+
+
+async def test_a_watch_that_breaks_ends_the_worker_with_1(topics: Topics, monkeypatch: pytest.MonkeyPatch):
+    async def broken(_: object) -> None:
+        raise RuntimeError("a mistake of ours")
+
+    monkeypatch.setattr("app.kafka.topics.TopicWatch.run", broken)
+    async with running(topics, NumpyModel(), monkeypatch) as run:
+        assert await run.ended() == 1
+        assert "a mistake of ours" in str(run.health.unhealthy())
 
 
 async def test_an_agent_that_ends_by_itself_ends_the_worker_with_1(topics: Topics, monkeypatch: pytest.MonkeyPatch):

@@ -12,7 +12,7 @@ from tests.chaos.deck import MEANINGS, Guarantee, Kind
 from tests.chaos.figures import figures
 from tests.chaos.outcome import Outcome, Unjudged
 from tests.chaos.plan import Plan
-from tests.chaos.report import text, write_json
+from tests.chaos.report import text, write_copies, write_json
 from tests.chaos.session import run
 
 RESULTS = Path(__file__).parent / "results"
@@ -63,7 +63,12 @@ def _report(folder: Path, plan: Plan, result: Outcome | NotInTime) -> bool:
         return False
     write_json(folder / f"{result.guarantee}-{result.part}.json", result, plan.seed)
     print(f"\n{text(result)}\n", flush=True)
-    return all(each.met for each in figures(result))
+    if met := all(each.met for each in figures(result)):
+        return met
+    copies = folder / f"{result.guarantee}-{result.part}-copies.jsonl"
+    write_copies(copies, result)
+    print(f"where every answer lies, when it was written and by whom: {copies}\n", flush=True)
+    return met
 
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:

@@ -52,6 +52,7 @@ class Outcome:
         seconds: how long it took.
         sorts: how many records of each sort there were.
         verdict: what became of them.
+        copies: all outputs and dead letters.
         misplaced: good records among the dead letters, malformed ones among the rankings.
         audited: what the audit says of the same.
         tallies: of the faults, by kind.
@@ -65,6 +66,7 @@ class Outcome:
     seconds: float
     sorts: Counter[Sort]
     verdict: Verdict
+    copies: Sequence[Copy]
     misplaced: Sequence[Copy]
     audited: Opinion
     workers: Workers
@@ -94,6 +96,7 @@ def settle(scene: Scene, part: str, guarantee: Guarantee, **details: Any) -> Out
         scene.seconds,
         scene.writer.sorts,
         verdict,
+        found.copies,
         found.misplaced,
         Opinion.of_the_audit(scene.topics),
         Workers.of(scene.crew),

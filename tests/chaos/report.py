@@ -28,6 +28,13 @@ def write_json(path: Path, outcome: Outcome, seed: int) -> None:
     path.write_text(json.dumps(everything, indent=1) + "\n")
 
 
+def write_copies(path: Path, outcome: Outcome) -> None:
+    """Write every answer, in the order in which brokers took them, to find out how something went wrong."""
+    with path.open("w") as file:
+        for copy in sorted(outcome.copies, key=lambda copy: (copy.at, copy.topic, copy.partition, copy.offset)):
+            file.write(json.dumps(asdict(copy)) + "\n")
+
+
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Return an aligned table: the first column and the last to the left, the others to the right."""
     widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]

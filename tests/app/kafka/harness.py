@@ -53,11 +53,12 @@ class Receiver:
     def rebalanced(self) -> None:
         self.events.append("rebalanced")
 
-    async def partitions_revoked(self) -> None:
+    async def partitions_revoked(self) -> bool:
         self.events.append("revoked")
         if self.acknowledge_on_revoke:
             for acknowledge in self.acknowledge:
                 acknowledge()
+        return True
 
     @property
     def records(self) -> list[Any]:

@@ -28,7 +28,7 @@ async def test_what_works_later_is_tried_until_then(error: Exception, monkeypatc
     assert all(
         0.5 * nominal <= wait <= 1.5 * nominal for wait, nominal in zip(waits, (0.2, 0.4, 0.8, 1.6), strict=False)
     )
-    assert 2.5 <= min(waits[5:]) <= max(waits) <= 7.5
+    assert 1.0 <= min(waits[5:]) <= max(waits) <= 3.0
 
 
 async def test_what_will_never_work_is_not_tried_again():

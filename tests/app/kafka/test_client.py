@@ -8,6 +8,7 @@ from aiokafka import TopicPartition
 from aiokafka.client import CoordinationType
 from aiokafka.errors import KafkaConnectionError, UnknownTopicOrPartitionError
 from aiokafka.protocol.metadata import MetadataRequest
+from aiokafka.structs import BrokerMetadata
 
 from app.broker import EmbeddedBroker
 from app.kafka.client import AnswerLost, Client, NotSent
@@ -47,6 +48,20 @@ async def test_a_topic_that_is_gone_for_a_while_keeps_its_partition_count_and_ha
         assert client.partition_count(topics.output) == 4
         with pytest.raises(UnknownTopicOrPartitionError, match=f"there is no topic {topics.output}"):
             await client.leader(TopicPartition(topics.output, 0))
+
+
+async def test_a_broker_that_does_not_answer_holds_up_no_other(topics: Topics):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        async with connected(topics.client.bootstrap_servers) as client:
+            there = client.any_node()
+            client._client.cluster._brokers[99] = BrokerMetadata(99, "127.0.0.1", silent.getsockname()[1], None)
+            waiting = asyncio.create_task(client.request(99, MetadataRequest([]), way="a"))
+            accepted, _ = await asyncio.to_thread(silent.accept)
+            with accepted:
+                for way in "abc":
+                    assert await client.request(there, MetadataRequest([]), way=way)
+                assert not waiting.done()
+                waiting.cancel()
 
 
 async def test_before_the_start_and_after_the_end_nothing_is_sent(topics: Topics):

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from faust.types import TP
 
 from app.kafka.lag import LagWatch
 from app.kafka.watermark import Watermark
+from app.serving import Serving
 from tests.app.chunks import TOPIC, chunk, record
 from tests.app.kafka.harness import Receiver, consuming
 from tests.broker.records import Record
@@ -109,6 +111,27 @@ async def test_the_lag_grows_on_while_nothing_is_fetched(topics: Topics):
             await until(lambda: board.shown[0][1] >= 1990)
             assert len(receiver.records) == 1
             assert receiver.app.in_flight.room() is None
+
+
+async def test_partitions_that_nobody_leads_are_named_and_hold_up_no_other():
+    known = {TP(TOPIC, 0): 10, TP(TOPIC, 1): 10}
+    consumer: Any = SimpleNamespace(assigned=set(known), watermarks={}, done_up_to=lambda _: 8)
+
+    async def ends(tps: Iterable[TP]) -> Mapping[TP, int]:
+        assert set(tps) == consumer.assigned
+        return known
+
+    board = Board()
+    now = 1000.0
+    watch = LagWatch(consumer, ends, TOPIC, board, lambda: now)
+    await watch._look()
+    assert (board.shown, watch.leaderless) == ({0: (2, 0.0), 1: (2, 0.0)}, [])
+    known = {TP(TOPIC, 1): 11}
+    now += 5
+    await watch._look()
+    assert (board.shown, watch.leaderless) == ({0: (2, 5.0), 1: (3, 5.0)}, [TP(TOPIC, 0)])
+    serving: Any = SimpleNamespace(topics=SimpleNamespace(trouble=None), lag=watch)
+    assert Serving.broker_trouble.fget(serving) == f"no broker leads {TOPIC}[0]"
 
 
 async def test_a_restarted_group_lags_from_its_commit_on(topics: Topics):

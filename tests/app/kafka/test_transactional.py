@@ -187,7 +187,7 @@ async def test_a_lone_producer_that_stood_still_past_the_time_out_is_fenced_by_t
         # One record, and the marker that ends its transaction.
         while (await asyncio.to_thread(topics.client.end_offsets, topics.output))[0] < 2:
             await asyncio.sleep(0.05)
-        with pytest.raises(ProducerFenced, match="or the broker ended it"):
+        with pytest.raises(ProducerFenced, match="or the broker has ended its transaction"):
             await producer.commit(9)
         await producer.open()
         await producer.publish(topics.output, 0, numbered(1))
