@@ -19,10 +19,17 @@ def is_secret(variable: str) -> bool:
 def shown(variable: str, value: str) -> str:
     """Return the *value* of *variable* as one line, masked where it is a secret or holds one.
 
-    The path of a file with a secret is shown, unless it may be the secret itself, given in the wrong place.
+    The path of a file with a secret is shown, unless it may be the secret itself, given in the wrong place; so may a key
+    be that is given where the path of its file belongs.
     """
     is_path = variable.endswith("_FILE") and value.startswith(("/", "./", "../"))
-    return MASK if is_secret(variable) and not is_path else one_line(value)
+    hidden = (is_secret(variable) and not is_path) or holds_pem(value)
+    return MASK if hidden else one_line(value)
+
+
+def holds_pem(value: str) -> bool:
+    """Tell whether *value* is the text of a certificate or key, also one whose lines were joined."""
+    return "-----BEGIN" in value
 
 
 def one_line(text: str) -> str:

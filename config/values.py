@@ -12,6 +12,8 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, SecretStr
 
+from config.masking import holds_pem
+
 INT32_MAX = 2**31 - 1
 """The largest number that Kafka's protocol and TensorFlow's indices carry."""
 
@@ -80,6 +82,8 @@ def _version(name: str) -> str:
 def _local(path: str) -> str:
     if "://" in str(path):
         raise ValueError("must be a path on this machine: remote models are not in this version")
+    if holds_pem(str(path)):
+        raise ValueError("must be the path of a file; put this text into one, readable by this user alone")
     return path
 
 
@@ -135,7 +139,7 @@ Version = Annotated[str, AfterValidator(_version)]
 """`latest` or digits."""
 
 Local = BeforeValidator(_local)
-"""Refuses URLs, which a Path would silently mangle."""
+"""Refuses URLs, which a Path would silently mangle, and keys themselves, which would be shown as a path."""
 
 Text = Annotated[str, Field(min_length=1, max_length=249), AfterValidator(_printable)]
 """Up to 249 printable characters."""

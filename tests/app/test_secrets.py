@@ -71,6 +71,19 @@ async def test_the_status_does_not_show_them(given: dict[str, str]) -> None:
     assert not shows(status)
 
 
+@pytest.mark.parametrize("line_end", ["\n", "\\n", " "])
+@pytest.mark.parametrize("command", ["config", "serve", "audit", "dead-letters list"])
+def test_a_key_in_the_place_of_its_path_is_refused_and_not_shown(tmp_path: Path, command: str, line_end: str) -> None:
+    key = line_end.join(["-----BEGIN PRIVATE KEY-----", "hush" * 16, "-----END PRIVATE KEY-----"])
+    given = REQUIRED | LINK | {"KAFKA_SECURITY_PROTOCOL": "SSL", "KAFKA_SSL_KEYFILE": key}
+
+    run = streamrank(*command.split(), cwd=tmp_path, environ=given)
+
+    assert run.returncode == 2
+    assert "KAFKA_SSL_KEYFILE=***: must be the path of a file" in run.stdout + run.stderr
+    assert not shows(run.stdout + run.stderr)
+
+
 @pytest.mark.parametrize("wrong", [{"BATCH_MAX_SIZE": "0"}, {"KAFKA_SECURITY_PROTOCOL": "PLAINTEXT"}])
 def test_mistakes_and_their_traceback_do_not_show_them(given: dict[str, str], wrong: dict[str, str]) -> None:
     with pytest.raises(SettingsError) as caught:

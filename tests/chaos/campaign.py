@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from tests.chaos.deck import GUEST, Fault, Kind
-from tests.chaos.faults import arriving_guest, strike
+from tests.chaos.faults import VictimGone, arriving_guest, strike
 from tests.chaos.member import Member
 from tests.chaos.scene import Caught, Scene
 
@@ -50,8 +50,13 @@ class Campaign:
 
     def one(self, fault: Fault) -> None:
         """Let a fault strike, and wait until the group has recovered unless the next is to strike before."""
-        caught = self._guest(fault) if fault.kind is Kind.GUEST else self._strike(fault)
         tally = self.tallies[fault.kind]
+        try:
+            caught = self._guest(fault) if fault.kind is Kind.GUEST else self._strike(fault)
+        except VictimGone as gone:
+            self._scene.journal.note("in vain: the victim was gone", victim=str(gone))
+            tally.vain += 1
+            return
         tally.faults += 1
         tally.held += caught.held
         tally.vain += caught.vain

@@ -22,8 +22,16 @@ _COMMIT_SECONDS = 0.3
 Strike = Callable[[Scene, Fault, Member], None]
 
 
+class VictimGone(Exception):
+    """The victim ended by itself before it was struck, for what earlier faults have done to it."""
+
+
 def strike(scene: Scene, fault: Fault, victim: Member) -> None:
-    """Do it, and undo what is to be undone; afterwards nobody is frozen, but one who is to be thawed later."""
+    """Do it, and undo what is to be undone; afterwards nobody is frozen, but one who is to be thawed later.
+
+    Raises:
+        VictimGone: it was not done.
+    """
     scene.crew.restart_seconds = fault.restart_seconds
     _STRIKES[fault.kind](scene, fault, victim)
 
@@ -42,7 +50,7 @@ def _kill(scene: Scene, fault: Fault, victim: Member) -> None:
 
 
 def _crash(scene: Scene, victim: Member) -> None:
-    scene.journal.crash(victim.name)
+    scene.journal.crash(victim.name, scene.committed)
     victim.kill()
 
 
@@ -62,7 +70,7 @@ def _freeze(scene: Scene, fault: Fault, victim: Member) -> None:
 
 
 def _goes_away(scene: Scene, victim: Member, seconds: float, *, frozen: bool = False) -> None:
-    scene.journal.crash(victim.name, seconds=seconds, frozen=frozen)
+    scene.journal.crash(victim.name, scene.committed, seconds=seconds, frozen=frozen)
     victim.goes_away(seconds)
 
 
@@ -135,9 +143,11 @@ def _swallow(scene: Scene, fault: Fault, victim: Member) -> None:
     assert fault.request is not None
     way = scene.cluster.ways[victim.place]
     swallowed = way.swallow_answers(fault.request, count=1, reset=fault.either)
-    _wait_until_found(scene, victim, swallowed)
-    scene.crew.rest(fault.seconds)
-    way.heal()
+    try:
+        _wait_until_found(scene, victim, swallowed)
+        scene.crew.rest(fault.seconds)
+    finally:
+        way.heal()
 
 
 def _hold(scene: Scene, fault: Fault, victim: Member) -> None:
@@ -154,7 +164,13 @@ def _hold(scene: Scene, fault: Fault, victim: Member) -> None:
 
 def _wait_until_found(scene: Scene, victim: Member, rule: Rule) -> None:
     victim.thaw()
-    scene.crew.wait(lambda: bool(rule.requests), _SENT_S, f"{victim.name} sends such a request")
+
+    def found() -> bool:
+        if victim.exit_status is not None:  # whoever takes its place uses the same way
+            raise VictimGone(victim.name)
+        return bool(rule.requests)
+
+    scene.crew.wait(found, _SENT_S, f"{victim.name} sends such a request")
 
 
 # -- the rest

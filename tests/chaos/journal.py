@@ -3,6 +3,7 @@
 import json
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -27,10 +28,13 @@ class Journal:
         pairs = "".join(f"  {name}={value}" for name, value in details.items())
         sys.stderr.write(f"{time.strftime('%H:%M:%S')} {what}{pairs}\n")
 
-    def crash(self, worker: str, *, seconds: float = 0.0, frozen: bool = False) -> None:
-        """Keep that *worker* crashed in this moment, or is away for so long (*frozen*: stopped, and goes on later)."""
+    def crash(self, worker: str, committed: Mapping[int, int], *, seconds: float = 0.0, frozen: bool = False) -> None:
+        """Keep that *worker* crashed in this moment, or is away for so long (*frozen*: stopped, and goes on later).
+
+        *committed* is how far the group had committed each partition, at least.
+        """
         now = time.time()
-        crash = Crash(worker, now, now + seconds, frozen)
+        crash = Crash(worker, now, now + seconds, frozen, committed)
         self.crashes.append(crash)
         self._keep({"what": "crash", **asdict(crash)})
 

@@ -64,8 +64,9 @@ def _one(scene: Scene, manner: Manner, seconds: float) -> Outage:
     scene.crew.wait_until_ready()
     lasting = min(seconds, _FROZEN_SECONDS) if manner is Manner.FROZEN else seconds
     if manner is not Manner.KILLED:  # whoever is killed gives nobody's partitions to others
+        committed = scene.offsets.committed()
         for member in scene.crew.members:
-            scene.journal.crash(member.name, seconds=lasting)
+            scene.journal.crash(member.name, committed, seconds=lasting)
     scene.journal.note("outage", manner=manner, seconds=lasting)
     began = time.monotonic()
     begin, end = _WAYS[manner]

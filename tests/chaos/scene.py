@@ -1,7 +1,7 @@
 """Where faults happen: a cluster, a group of workers on topics of their own, and a stream of records."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,6 +49,7 @@ class Scene:
         writer: the stream of records.
         offsets: how far the group has come.
         journal: is told everything.
+        committed: how far the group had committed each partition when somebody was caught last.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class Scene:
         self.writer = writer
         self.offsets = offsets
         self.journal = journal
+        self.committed: Mapping[int, int] = {}
         self._began = time.monotonic()
 
     @property
@@ -107,6 +109,7 @@ class Scene:
         except Silent:
             member.thaw()
             return 0
+        self.committed = after
         held: int = status["in_flight_records"] - (sum(after.values()) - sum(before.values()))
         if held > 0:
             return held

@@ -61,6 +61,13 @@ def test_one_copy_of_a_crashed_worker_explains_one_duplicate():
     assert (verdict.duplicates, len(verdict.unexplained), verdict.most_after_one_crash) == (2, 1, 1)
 
 
+def test_what_was_committed_before_the_crash_may_not_come_again():
+    crash = Crash("a", at=5, until=5, committed={0: 3, 1: 0})
+    again = [copy(2, place=9, writer="b"), copy(3, place=10, writer="b")]
+    verdict = judge(INPUTS, [*all_but(), *again], [crash])
+    assert (verdict.unexplained, verdict.by_crash) == ([again[0]], {crash: 1})
+
+
 def test_what_a_zombie_writes_when_it_is_back_is_explained_for_a_while():
     crash = Crash("z", at=1, until=6)
     soon = [copy(2, place=9, at=7, writer="z")]

@@ -1,7 +1,7 @@
 """What became of the records of a run: lost, duplicated, out of order, and who is to blame."""
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import NamedTuple
@@ -47,17 +47,20 @@ class Crash:
         at: when that began, seconds since the epoch.
         until: when it was back; where it never is, the same.
         frozen: whether it was stopped and went on later.
+        committed: how far the group had committed each partition by then, at least; nothing below may come again.
     """
 
     worker: str
     at: float
     until: float
     frozen: bool = False
+    committed: Mapping[int, int] = field(default_factory=dict, compare=False)
 
     def explains(self, copy: Copy, last: float) -> bool:
         """Whether, of a record's copies up to the one written at *last*, *copy* may be one too many."""
         ours = copy.writer == self.worker and copy.at <= self.until + ZOMBIE_SECONDS
-        return ours and self.at <= last + _TICK_SECONDS
+        open_then = copy.source.offset >= self.committed.get(copy.source.partition, 0)
+        return ours and open_then and self.at <= last + _TICK_SECONDS
 
 
 @dataclass(slots=True)
@@ -94,8 +97,8 @@ def judge(inputs: Collection[Source], copies: Iterable[Copy], crashes: Sequence[
     """Compare what was written with what was to be answered.
 
     A duplicate is explained by the crash of a worker that wrote one of the record's copies: before it, and could not
-    commit that, or as a zombie, soon after it was back. The crash must have come before the last of the copies. One
-    copy of a crashed worker explains one duplicate.
+    commit that, or as a zombie, soon after it was back. The crash must have come before the last of the copies, and the
+    record must not have been committed by then. One copy of a crashed worker explains one duplicate.
     """
     known = frozenset(inputs)
     verdict = Verdict(len(known))
