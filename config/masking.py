@@ -19,8 +19,8 @@ def is_secret(variable: str) -> bool:
 def shown(variable: str, value: str) -> str:
     """Return the *value* of *variable* as one line, masked where it is a secret or holds one.
 
-    The path of a file with a secret is shown, unless it may be the secret itself, given in the wrong place; so may a key
-    be that is given where the path of its file belongs.
+    The path of a file with a secret is shown, unless it may be the secret itself, given in the wrong place. A key that
+    is given where the path of its file belongs is a secret too.
     """
     is_path = variable.endswith("_FILE") and value.startswith(("/", "./", "../"))
     hidden = (is_secret(variable) and not is_path) or holds_pem(value)

@@ -27,6 +27,7 @@ async def audit(
     *,
     guarantee: str = Guarantee.AT_LEAST_ONCE,
     committed_by: str | None = None,
+    since_ms: int | None = None,
     isolation: str = "read_committed",
     on_progress: OnProgress = lambda _partition, _done, _total: None,
     **connection: Any,
@@ -42,6 +43,7 @@ async def audit(
         output_topics: where the answers are: predictions and dead letters.
         guarantee: `at_least_once` or `exactly_once`.
         committed_by: the group that must have answered what it has committed; None: all records must be answered.
+        since_ms: milliseconds since the epoch; records with an earlier timestamp are not looked at.
         isolation: with `read_uncommitted` also what open and aborted transactions wrote counts.
         on_progress: told now and then which partition is being read, how many offsets are done, and of how many.
         connection: further arguments of aiokafka's clients, such as `security_protocol`.
@@ -59,14 +61,18 @@ async def audit(
             # nothing that the service does meanwhile looks like a fault.
             stops = await (reader.ends(source) if committed_by is None else _committed(committed_by, source, where))
             output_stops = await reader.ends(outputs)
-            spans = await _spans(reader, source, stops)
-            notes = [*_uncommitted(source, stops), *await _gone(reader, outputs, where)]
+            spans = await _spans(reader, source, stops, since_ms)
+            compacted = await is_compacted(input_topic, **where)
             ledger = Ledger(
-                {partition.partition: span for partition, span in spans.items()},
-                holes=await is_compacted(input_topic, **where),
+                {partition.partition: span for partition, span in spans.items()}, holes=compacted is not False
             )
             await _read_input(reader, spans, ledger, on_progress)
             strangers = await _read_answers(reader, input_topic, output_stops, ledger, on_progress)
+            # At the end, since answers go together with what they answer.
+            for partition, start in (await reader.starts(source)).items():
+                ledger.delete(partition.partition, start)
+            notes = [*_uncommitted(source, stops), *_unknown(input_topic, compacted)]
+            notes += await _gone(reader, outputs, where, since_ms)
     except KafkaError as error:
         raise AuditFailed(f"the topics could not be read: {error}") from error
     return Report(input_topic, judged_by, ledger.accounts(), strangers, tuple(notes))
@@ -82,8 +88,13 @@ async def _committed(group: str, source: Collection[TopicPartition], where: Mapp
     return found
 
 
-async def _spans(reader: Reader, source: Collection[TopicPartition], stops: Stops) -> dict[TopicPartition, Span]:
+async def _spans(
+    reader: Reader, source: Collection[TopicPartition], stops: Stops, since_ms: int | None
+) -> dict[TopicPartition, Span]:
     starts, ends = await reader.starts(source), await reader.ends(source)
+    if since_ms is not None:
+        found = await reader.offsets_at(source, since_ms)
+        starts = {each: max(starts[each], found.get(each, ends[each])) for each in source}
     return {
         each: Span(starts[each], max(starts[each], min(stops.get(each, 0), ends[each])), ends[each]) for each in source
     }
@@ -95,11 +106,23 @@ def _uncommitted(source: Collection[TopicPartition], stops: Stops) -> Iterator[s
             yield f"nothing of {name(partition)} is committed, so nothing of it is looked at"
 
 
-async def _gone(reader: Reader, outputs: Collection[TopicPartition], where: Mapping[str, Any]) -> list[str]:
+def _unknown(topic: str, compacted: bool | None) -> Iterator[str]:
+    if compacted is None:
+        yield (
+            f"the broker does not tell whether {topic} is compacted (grant DescribeConfigs): answers to offsets that "
+            "it does not have are taken for answers to what it has deleted"
+        )
+
+
+async def _gone(
+    reader: Reader, outputs: Collection[TopicPartition], where: Mapping[str, Any], since_ms: int | None
+) -> list[str]:
     """Say where answers may have been that are there no more."""
     starts = await reader.starts(outputs)
+    advice = "" if since_ms is not None else "; --since TIME leaves them out"
     gone = [
         f"{name(partition)} begins at offset {start}: answers before that are deleted, their records count as missing"
+        f"{advice}"
         for partition, start in starts.items()
         if start > 0
     ]
@@ -112,12 +135,10 @@ async def _read_input(
     reader: Reader, spans: Mapping[TopicPartition, Span], ledger: Ledger, on_progress: OnProgress
 ) -> None:
     for partition, span in spans.items():
-        async for position, records in reader.read(partition, span.stop):
+        async for position, records in reader.read(partition, span.stop, start=span.start):
             offsets = (record.offset for record in records)
             ledger.record(partition.partition, np.fromiter(offsets, np.int64, len(records)))
             on_progress(name(partition), position - span.start, span.stop - span.start)
-    for partition, start in (await reader.starts(spans)).items():
-        ledger.delete(partition.partition, start)
 
 
 async def _read_answers(

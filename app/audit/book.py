@@ -1,14 +1,15 @@
 """What is known of the offsets of one input partition."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from app.audit.ranges import Offsets, Ranges
 
-# One byte per offset: a record of the input is there; it is answered; more than once; in the place that is being read.
-_RECORD, _ANSWERED, _AGAIN, _HERE = 1, 2, 4, 8
+# One byte per offset: a record of the input is there; it is answered; more than once; in the place that is being read;
+# in several places.
+_RECORD, _ANSWERED, _AGAIN, _HERE, _SPREAD = 1, 2, 4, 8, 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +17,7 @@ class Span:
     """What is looked at of an input partition: the offsets from *start* until before *stop*.
 
     Attributes:
-        start: the first offset that the broker still has.
+        start: the first offset that is looked at; at least the first that the broker still has.
         stop: the offset after the last that is looked at.
         end: the offset after the last that the partition has, at least *stop*.
     """
@@ -37,9 +38,10 @@ class Account:
         duplicated: those with more than one.
         repeats: how many answers there are beyond the first of each record.
         foreign: offsets that answers name and the partition does not have.
-        deleted: how many answers name what the broker has deleted.
+        earlier: how many answers name what comes before the span, or what the broker has deleted.
         later: how many answers name what comes after the span.
-        disordered: by output partition, the offsets that came there for the first time after a higher one.
+        disordered: by output partition, the offsets that came there for the first time after a higher one, and came
+            nowhere else.
     """
 
     span: Span
@@ -48,7 +50,7 @@ class Account:
     duplicated: Ranges
     repeats: int
     foreign: Ranges
-    deleted: int
+    earlier: int
     later: int
     disordered: Mapping[str, Ranges]
 
@@ -104,21 +106,30 @@ class Book:
         """What is known by now."""
         span, flags = self._span, self._flags
         others = np.concatenate(self._others) if self._others else np.empty(0, np.int64)
-        deleted = others < self._deleted_below
+        earlier = others < self._deleted_below
         if self._holes:
-            deleted |= self._is_inside(others)
-        later = ~deleted & (others >= span.stop) & (others < span.end)
+            earlier |= self._is_inside(others)
+        later = ~earlier & (others >= span.stop) & (others < span.end)
+        # What is not there any more needs no answer: those that it had may be gone with it.
+        gone = flags[: max(0, self._deleted_below - span.start)]
+        gone[(gone & _ANSWERED) == 0] = 0
         return Account(
             span=span,
             records=int(np.count_nonzero(flags & _RECORD)),
             missing=Ranges.where(flags, _RECORD | _ANSWERED, _RECORD, span.start),
             duplicated=Ranges.where(flags, _AGAIN, _AGAIN, span.start),
             repeats=self._repeats,
-            foreign=Ranges.of(others[~(later | deleted)]),
-            deleted=int(np.count_nonzero(deleted)),
+            foreign=Ranges.of(others[~(later | earlier)]),
+            earlier=int(np.count_nonzero(earlier)),
             later=int(np.count_nonzero(later)),
-            disordered={place: Ranges.of(np.concatenate(late)) for place, late in self._disordered.items()},
+            disordered={place: Ranges.of(late) for place, late in self._late() if len(late)},
         )
+
+    def _late(self) -> Iterator[tuple[str, Offsets]]:
+        for place, found in self._disordered.items():
+            late = np.concatenate(found)
+            # Which of its places was the first nobody knows; perhaps it was in order there.
+            yield place, late[(self._flags[late - self._span.start] & _SPREAD) == 0]
 
     def _is_inside(self, offsets: Offsets) -> np.ndarray:
         return (offsets >= self._span.start) & (offsets < self._span.stop)
@@ -132,6 +143,7 @@ class Book:
         self._check_order(place, arrivals)
         again = was_answered | (count > 1)
         self._flags[distinct] |= _ANSWERED | _HERE
+        self._flags[distinct[was_answered & ((before & _HERE) == 0)]] |= _SPREAD
         self._flags[distinct[again]] |= _AGAIN
 
     def _check_order(self, place: str, arrivals: Offsets) -> None:

@@ -57,6 +57,7 @@ async def _audit(settings: TopicSettings, options: Options) -> Report:
             [kafka.output_topic, kafka.dead_letter_topic],
             guarantee=options.guarantee or kafka.processing_guarantee,
             committed_by=kafka.consumer_group if options.committed else None,
+            since_ms=options.since_ms,
             isolation=options.isolation,
             on_progress=progress,
             **security.client_options,

@@ -21,7 +21,8 @@ class Ledger:
     whoever passes over what he has seen already must read 5 6 7 8. In 5 7 6 he does not: no repetition explains why 6
     came after 7, so it was overtaken. Where nothing is repeated this is order in the plain sense, and so the rule
     serves exactly-once too. Between output partitions Kafka knows no order, so none is asked for; a dead letter may
-    come before or after the rankings of its neighbours.
+    come before or after the rankings of its neighbours. For the same reason what several of them answer is out of order
+    in none: two workers with two models may have ranked and refused it, and nobody knows who was first.
 
     Args:
         spans: what is looked at, by input partition.

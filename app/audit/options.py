@@ -1,17 +1,23 @@
 """What the audit may be asked for."""
 
 import argparse
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+from app import moment
+from app.argument import reading
 
 _EXAMPLES = """\
 examples:
   streamrank audit                         the topics, brokers and guarantee of the service's own settings
   streamrank audit --up-to committed       while the service runs: only what its group has committed must be answered
+  streamrank audit --since 6d              of topics whose oldest records retention has deleted
   streamrank audit --input-topic images --output-topic rankings --guarantee exactly_once
   streamrank audit --json --all > audit.json
 
-exit status: 0 when all holds, 1 when not, 2 for wrong options or settings, 3 when the topics could not be read
+exit status: 0 when all holds, 1 when not, 2 for wrong options or settings, 3 when the topics could not be read,
+130 after Ctrl-C
 """
 # Each option stands for a variable, and wins.
 _VARIABLES = {
@@ -31,6 +37,7 @@ class Options:
         variables: what is to win over the environment.
         guarantee: `at_least_once` or `exactly_once`; None: as the settings say.
         committed: only what the group has committed must be answered.
+        since_ms: records before this time, in milliseconds since the epoch, are not looked at.
         isolation: `read_committed` or `read_uncommitted`.
         everything: list every range.
         json: print one JSON object.
@@ -39,6 +46,7 @@ class Options:
     variables: Mapping[str, str]
     guarantee: str | None
     committed: bool
+    since_ms: int | None
     isolation: str
     everything: bool
     json: bool
@@ -52,6 +60,7 @@ def parse(arguments: Sequence[str]) -> Options:
         variables=variables,
         guarantee=given["guarantee"],
         committed=given["up_to"] == "committed",
+        since_ms=given["since"],
         isolation=given["isolation"],
         everything=given["all"],
         json=given["json"],
@@ -79,6 +88,12 @@ def _parser() -> argparse.ArgumentParser:
         choices=["end", "committed"],
         default="end",
         help="what must be answered: all that is there at the start, or what the group has committed by then",
+    )
+    parser.add_argument(
+        "--since",
+        type=reading(lambda text: moment.read(text, int(time.time() * 1000))),
+        metavar="TIME",
+        help="look only at records of this time or later: 2026-11-22T15:00:00Z, or an age such as 90s, 15m, 2h, 3d",
     )
     parser.add_argument(
         "--isolation",

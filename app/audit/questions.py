@@ -6,7 +6,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaConnectionError, KafkaError
 
 _POLICY = "cleanup.policy"
 
@@ -27,15 +27,19 @@ async def committed(
         await member.stop()
 
 
-async def is_compacted(topic: str, **connection: Any) -> bool:
-    """Whether the broker may delete records anywhere in *topic*; False when it does not tell."""
+async def is_compacted(topic: str, **connection: Any) -> bool | None:
+    """Whether the broker may delete records anywhere in *topic*; None when it does not tell."""
     admin = AIOKafkaAdminClient(**connection)
     try:
         await admin.start()
         answers = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic, {_POLICY: None})])
+    except KafkaConnectionError:
+        return False  # the embedded broker knows no such question, nor any compaction
     except KafkaError:
-        return False  # not permitted, or unknown to this broker; reading goes on without it
+        return None
     finally:
         await admin.close()
-    entries = [entry for answer in answers for resource in answer.resources for entry in resource[4]]
-    return any(name == _POLICY and "compact" in value for name, value, *_ in entries)
+    resources = [resource for answer in answers for resource in answer.resources]
+    if any(error_code for error_code, *_ in resources):
+        return None
+    return any(name == _POLICY and "compact" in value for *_, entries in resources for name, value, *_ in entries)

@@ -67,6 +67,14 @@ class Reader:
         offsets: dict[TopicPartition, int] = await self._consumer.beginning_offsets(partitions)
         return offsets
 
+    async def offsets_at(self, partitions: Collection[TopicPartition], at_ms: int) -> dict[TopicPartition, int]:
+        """The first offset of each partition whose timestamp, in milliseconds since the epoch, is *at_ms* or later.
+
+        Partitions without such a record are left out.
+        """
+        found = await self._consumer.offsets_for_times(dict.fromkeys(partitions, at_ms))
+        return {partition: each.offset for partition, each in found.items() if each is not None}
+
     async def ends(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, int]:
         """The offset after the last record of each partition, whether its transaction has ended or not.
 
@@ -81,8 +89,10 @@ class Reader:
                 await asyncio.sleep(POLL_SECONDS)
         return {each: self._consumer.highwater(each) for each in partitions}
 
-    async def read(self, partition: TopicPartition, stop: int) -> AsyncIterator[tuple[int, list[Any]]]:
-        """Yield the records before *stop* piece by piece, each piece with the offset that comes after it.
+    async def read(
+        self, partition: TopicPartition, stop: int, *, start: int | None = None
+    ) -> AsyncIterator[tuple[int, list[Any]]]:
+        """Yield the records from *start* until before *stop* piece by piece, each with the offset that comes after it.
 
         Records have `offset` and `headers`. Offsets without a record are passed over.
 
@@ -90,6 +100,8 @@ class Reader:
             AuditFailed: nothing new came for `PATIENCE_SECONDS`.
         """
         self._consumer.assign([partition])
+        if start is not None:
+            self._consumer.seek(partition, start)
         position = -1
         while position < stop:
             async with _patience(

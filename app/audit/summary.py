@@ -100,8 +100,8 @@ def _listed(ranges: Ranges, limit: int | None) -> str:
 
 
 def _remarks(report: Report) -> Iterator[str]:
-    if deleted := report.total(lambda account: account.deleted):
-        yield f"{deleted:,} answers name records of {report.topic} that the broker has deleted since"
+    if earlier := report.total(lambda account: account.earlier):
+        yield f"{earlier:,} answers name records of {report.topic} before those that were looked at, or deleted since"
     if later := report.total(lambda account: account.later):
         yield f"{later:,} answers name records of {report.topic} beyond those that were looked at"
 
@@ -128,7 +128,7 @@ def _as_object(account: Account, limit: int | None) -> dict[str, Any]:
         "duplicated": _cut(account.duplicated, limit) | {"repeats": account.repeats},
         "disordered": _cut_each(account.disordered, limit),
         "foreign": _cut(account.foreign, limit),
-        "deleted": account.deleted,
+        "earlier": account.earlier,
         "later": account.later,
     }
 

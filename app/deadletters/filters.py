@@ -4,8 +4,8 @@ import argparse
 import time
 from typing import Any, NamedTuple
 
-from app.deadletters import moment
-from app.deadletters.argument import natural, reading
+from app import moment
+from app.argument import natural, reading
 from app.deadletters.place import Place
 from app.deadletters.selection import Selection
 from app.errors import Reason, Stage

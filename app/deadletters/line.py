@@ -4,7 +4,7 @@ import base64
 import json
 from typing import Any
 
-from app.deadletters import moment
+from app import moment
 from app.deadletters.letter import Letter
 from app.deadletters.text import printable
 

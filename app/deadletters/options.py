@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from app.deadletters.argument import count, rate, reading
+from app.argument import count, rate, reading
 from app.deadletters.filters import filters, selection
 from app.deadletters.place import Place
 from app.deadletters.selection import Selection

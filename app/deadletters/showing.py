@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import aclosing
 
-from app.deadletters import moment
+from app import moment
 from app.deadletters.letter import Letter, read
 from app.deadletters.line import NOT_OURS
 from app.deadletters.options import ShowOptions

@@ -4,7 +4,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
-from app.deadletters import moment
+from app import moment
 from app.deadletters.letter import Letter
 from app.deadletters.text import printable
 

@@ -82,6 +82,12 @@ def test_each_duplicate_is_laid_to_the_latest_crash_that_may_be_guilty():
     assert (verdict.by_crash, verdict.most_after_one_crash) == ({crashes[1]: 2}, 2)
 
 
+def test_what_is_answered_in_two_topics_may_be_in_order_in_either():
+    copies = [*all_but(1), copy(1, place=9), copy(1, at=0.5, topic="letters")]
+    verdict = judge(INPUTS, copies)
+    assert (verdict.out_of_order, verdict.duplicates) == ([], 1)
+
+
 def test_an_answer_behind_that_of_a_later_record_is_out_of_order():
     swapped = [copy(2, place=3), copy(3, place=2)]
     assert judge(INPUTS, [*all_but(2, 3), *swapped]).out_of_order == [swapped[0]]

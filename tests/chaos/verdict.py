@@ -74,7 +74,8 @@ class Verdict:
         duplicates: answers beyond the first of a record.
         unexplained: those of them that no crash explains.
         by_crash: how many each crash explains.
-        out_of_order: records whose first answer lies behind that of a later record of their partition.
+        out_of_order: records whose first answer lies behind that of a later record of their partition. Of one that
+            is answered in two topics (ranked by one worker's model, refused by another's) nobody knows which was first.
         apart: those of them that a worker which had been frozen wrote, or that came after what it wrote.
     """
 
@@ -112,7 +113,8 @@ def judge(inputs: Collection[Source], copies: Iterable[Copy], crashes: Sequence[
     newest_first = sorted(crashes, key=lambda crash: -crash.at)
     for of_one in answers.values():
         _count_duplicates(verdict, of_one, newest_first)
-    for late, other in _out_of_order(_firsts(answers.values())):
+    in_one_topic = [copies for copies in answers.values() if len({copy.topic for copy in copies}) == 1]
+    for late, other in _out_of_order(_firsts(in_one_topic)):
         frozen = any(_was_frozen(copy, crashes) for copy in (late, other))
         (verdict.apart if frozen else verdict.out_of_order).append(late)
     return verdict
@@ -131,9 +133,8 @@ def _count_duplicates(verdict: Verdict, copies: Sequence[Copy], crashes: Sequenc
 
 
 def _firsts(answers: Iterable[Sequence[Copy]]) -> Iterator[Copy]:
-    """The first copy of each record in each topic."""
-    for copies in answers:
-        yield from {copy.topic: copy for copy in reversed(copies)}.values()
+    """The first copy of each record."""
+    return (copies[0] for copies in answers)
 
 
 def _out_of_order(firsts: Iterable[Copy]) -> Iterator[tuple[Copy, Copy]]:

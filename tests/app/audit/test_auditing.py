@@ -1,12 +1,14 @@
 """The audit on real topics."""
 
 import asyncio
+import time
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaConnectionError
+from aiokafka.errors import KafkaConnectionError, TopicAuthorizationFailedError
 from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 from confluent_kafka import Producer
 
@@ -156,7 +158,7 @@ async def test_what_the_broker_has_deleted_is_neither_missing_nor_foreign(topics
     report = await audited(topics, guarantee="exactly_once")
     assert report.ok
     account = report.accounts[1]
-    assert (account.span.start, account.records, account.deleted) == (4, 6, 4)
+    assert (account.span.start, account.records, account.earlier) == (4, 6, 4)
 
 
 @pytest.mark.needs_apache_kafka
@@ -173,7 +175,54 @@ async def test_what_is_deleted_while_the_audit_reads_is_not_missing_either(topic
 
     report = await audited(topics, on_progress=delete)
     assert report.ok
-    assert (report.accounts[3].records, report.accounts[3].deleted) == (4, 6)
+    assert (report.accounts[3].records, report.accounts[3].earlier) == (4, 6)
+
+
+@pytest.mark.needs_apache_kafka
+async def test_what_is_deleted_together_with_its_answers_while_the_audit_reads_is_not_missing(topics: Topics):
+    fill(topics, 10)
+    for partition in range(4):
+        answer_all(topics, topics.output, partition, range(10))
+    deleted = []
+
+    def delete(partition: str, *_: object) -> None:
+        if not deleted and partition == f"{topics.output}[0]":
+            deleted.append(partition)
+            topics.client.delete_records(topics.input, 3, 6)
+            topics.client.delete_records(topics.output, 3, 6)
+
+    report = await audited(topics, on_progress=delete)
+    assert report.ok
+    assert (report.accounts[3].records, report.accounts[3].missing.count) == (4, 0)
+
+
+@pytest.mark.needs_apache_kafka
+async def test_of_records_before_a_time_nothing_is_asked(topics: Topics):
+    now = int(time.time() * 1000)
+    old = [Record(b"old", partition=partition, timestamp=now - 60_000) for partition in range(4)]
+    topics.client.write(topics.input, old * 3)
+    topics.client.write(topics.input, [Record(b"new", partition=0, timestamp=now)] * 2)
+    answer_all(topics, topics.output, 0, [2, 3, 4])
+    report = await audited(topics, since_ms=now - 30_000)
+    assert (report.ok, report.violations) == (True, ())
+    account = report.accounts[0]
+    assert (account.span.start, account.records, account.earlier) == (3, 2, 1)
+    assert [report.accounts[partition].records for partition in (1, 2, 3)] == [0, 0, 0]
+    assert not (await audited(topics)).ok
+
+
+@pytest.mark.needs_apache_kafka
+async def test_where_nobody_tells_whether_a_topic_is_compacted_nothing_is_held_against_its_answers(
+    topics: Topics, monkeypatch: pytest.MonkeyPatch
+):
+    async def denied(*_: object) -> list[SimpleNamespace]:
+        return [SimpleNamespace(resources=[(TopicAuthorizationFailedError.errno, "denied", 2, topics.input, [])])]
+
+    monkeypatch.setattr("app.audit.questions.AIOKafkaAdminClient.describe_configs", denied)
+    report = await audited(topics)
+    assert report.ok
+    assert "does not tell whether" in report.notes[0]
+    assert "grant DescribeConfigs" in report.notes[0]
 
 
 @pytest.mark.needs_apache_kafka
@@ -185,7 +234,8 @@ async def test_answers_that_the_broker_has_deleted_leave_their_records_missing_a
     report = await audited(topics)
     assert list(report.accounts[2].missing) == [(0, 2)]
     assert report.notes == (
-        f"{topics.output}[2] begins at offset 3: answers before that are deleted, their records count as missing",
+        f"{topics.output}[2] begins at offset 3: answers before that are deleted, their records count as missing; "
+        "--since TIME leaves them out",
     )
 
 
@@ -201,7 +251,7 @@ async def test_in_a_compacted_input_an_offset_without_a_record_may_have_been_one
     topics.client.write(topics.output, [answer(topics, 0, 0, topic=compacted)])
     report = await audit(topics.client.bootstrap_servers, compacted, [topics.output])
     assert report.ok
-    assert report.accounts[0].deleted == 1
+    assert report.accounts[0].earlier == 1
     report = await audit(topics.client.bootstrap_servers, topics.input, [compacted])
     assert report.notes == (f"{compacted} is compacted: records whose answers were replaced count as missing",)
     topics.client.delete(compacted)

@@ -63,7 +63,7 @@ def test_what_is_wrong_is_listed_by_partition():
         "  out[1]: 3-4",
         "",
         "note: something besides",
-        "note: 1 answers name records of in that the broker has deleted since",
+        "note: 1 answers name records of in before those that were looked at, or deleted since",
         "note: 2 answers name records of in beyond those that were looked at",
         "VIOLATED: 4 records without an answer; 1 record answered more than once; 1 answer out of order; "
         "1 offset named that in does not have; 2 outputs naming no record of in",
@@ -103,7 +103,7 @@ def test_programs_get_the_same(limit: int | None, shown: list[list[int]]):
         "duplicated": {"count": 1, "ranges": [[4, 4]], "repeats": 1},
         "disordered": {"out[0]": {"count": 1, "ranges": [[1, 1]]}},
         "foreign": {"count": 0, "ranges": []},
-        "deleted": 0,
+        "earlier": 0,
         "later": 2,
     }
     assert found["strangers"] == {"out[1]": {"count": 2, "ranges": [[3, 4]]}}

@@ -1,6 +1,6 @@
 import pytest
 
-from app.deadletters import moment
+from app import moment
 
 NOW = 1_700_000_000_000  # 2023-11-14T22:13:20Z
 
