@@ -2,7 +2,9 @@
 
 import argparse
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
 
 T = TypeVar("T")
 
@@ -15,6 +17,21 @@ def reading(kind: Callable[[str], T]) -> Callable[[str], T]:
             return kind(text)
         except ValueError as error:
             raise argparse.ArgumentTypeError(str(error)) from error
+
+    return read
+
+
+def of_kind(kind: Any) -> Callable[[str], Any]:
+    """Return what reads a value of one of the settings' kinds."""
+    adapter = TypeAdapter(kind)
+
+    @reading
+    def read(text: str) -> Any:
+        try:
+            return adapter.validate_python(text)
+        except ValidationError as error:
+            said = error.errors()[0]["msg"].removeprefix("Value error, ")
+            raise ValueError(f"{text!r}: {said}") from error
 
     return read
 

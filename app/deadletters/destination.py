@@ -42,7 +42,10 @@ class Destination:
         if letter.omitted is not None:
             return "their values were left out as too large; send the originals again, if there are any"
         if verdict.source_topic != self._input_topic and not self._any_source:
-            return f"they come from {verdict.source_topic}, not from INPUT_TOPIC={self._input_topic}; see --to"
+            return (
+                f"they come from {verdict.source_topic}, not from INPUT_TOPIC={self._input_topic}; "
+                f"--source-topic {verdict.source_topic} --to TOPIC writes them, and no others, to TOPIC"
+            )
         return None
 
     def address(self, letter: Letter) -> Addressed:

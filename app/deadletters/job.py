@@ -2,14 +2,17 @@
 
 import asyncio
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing
 
 from aiokafka import TopicPartition
 
+from app import moment
 from app.deadletters.destination import Destination
 from app.deadletters.dry_run import DryRun
 from app.deadletters.gauge import gauge
+from app.deadletters.letter import Letter
 from app.deadletters.letters import letters
 from app.deadletters.options import ReplayOptions
 from app.deadletters.outlet import Outlet
@@ -22,8 +25,12 @@ from app.kafka.client import Client
 from app.kafka.committed import GroupOffsets
 from app.kafka.reader import PATIENCE_SECONDS, Span, TopicReader
 from app.kafka.security import Security
-from app.kafka.visit import visit
+from app.kafka.visit import VisitFailed, visit
 from config.settings import KafkaSettings
+
+# Kafka's default for offsets.retention.minutes.
+_REMEMBERED_MS = 7 * 86_400_000
+_NOT_SURE = 1
 
 
 class Job:
@@ -50,7 +57,8 @@ class Job:
         patience_seconds: float = PATIENCE_SECONDS,
     ) -> None:
         self.topic = options.to or kafka.input_topic
-        self.group = options.group or group_name(kafka.consumer_group, options.selection, options.to)
+        elsewhere = options.to if options.to != kafka.input_topic else None
+        self.group = options.group or group_name(kafka.consumer_group, options.selection, elsewhere)
         self.tally = Tally()
         self._options = options
         self._kafka = kafka
@@ -65,9 +73,10 @@ class Job:
         """
         async with self._visit() as client:
             reader, offsets = self._books(client)
-            spans = await self._progress(reader).left(offsets)
+            progress = self._progress(reader)
+            spans = await progress.left(offsets)
             outlet = DryRun(self.topic if aloud else None)
-            await self._go(client, reader, spans, dict.fromkeys(spans, outlet))
+            await self._go(client, progress, spans, dict.fromkeys(spans, outlet))
 
     async def carry_out(self, stop: asyncio.Event) -> None:
         """Write and commit until there is nothing left, or *stop* is set.
@@ -85,7 +94,7 @@ class Job:
             for partition, outlet in outlets.items():
                 opened.push_async_callback(outlet.close)
                 spans[partition] = await self._open(outlet, partition, progress)
-            await self._go(client, reader, spans, outlets, rate=self._options.rate, stop=stop)
+            await self._go(client, progress, spans, outlets, rate=self._options.rate, stop=stop)
 
     def _visit(self) -> AbstractAsyncContextManager[Client]:
         topics = [self._kafka.dead_letter_topic, self.topic]
@@ -117,7 +126,7 @@ class Job:
     async def _go(
         self,
         client: Client,
-        reader: TopicReader,
+        progress: Progress,
         spans: Mapping[int, Span],
         outlets: Mapping[int, Outlet],
         *,
@@ -136,8 +145,30 @@ class Job:
                 moved=moved,
                 step_seconds=self._patience_seconds,
             )
-            async with aclosing(letters(reader, spans)) as found:
+            async with aclosing(self._unless_forgotten(letters(progress.reader, spans), progress)) as found:
                 await replay.run(found)
+
+    async def _unless_forgotten(
+        self, found: AsyncGenerator[Letter, None], progress: Progress
+    ) -> AsyncGenerator[Letter, None]:
+        """Pass on what is *found*, unless it may have been replayed before Kafka forgot the progress of that."""
+        first = True
+        async with aclosing(found):
+            async for letter in found:
+                if first and not progress.is_known and self._options.selection.takes(letter):
+                    first = False
+                    self._check_age(letter)
+                yield letter
+
+    def _check_age(self, oldest: Letter) -> None:
+        refused_at = oldest.timestamp
+        if refused_at is not None and time.time() * 1000 - refused_at > _REMEMBERED_MS:
+            raise VisitFailed(
+                f"nothing is known of earlier replays (group {self.group}), and the oldest letter was refused on "
+                f"{moment.written(refused_at)}: Kafka forgets a group's progress after a week. If none of these was "
+                "ever replayed, say --from-beginning; else --since with less than a week",
+                _NOT_SURE,
+            )
 
     async def _destination(self, client: Client) -> Destination:
         input_topic = self._kafka.input_topic

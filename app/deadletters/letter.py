@@ -1,6 +1,5 @@
 """A dead letter: the record as it came, and what the service wrote behind its headers."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from app.deadletters.place import Place
@@ -73,9 +72,18 @@ class Letter:
     @property
     def replay_count(self) -> int:
         """How often the record had been replayed before it was refused this time."""
-        counts = [value or b"" for name, value in self.headers if name == REPLAY_COUNT]
-        # Whoever else writes a header of that name may write anything.
-        return int(counts[-1]) if counts and counts[-1].isdigit() and len(counts[-1]) < 10 else 0
+        return int(self.headers[-1][1] or b"") if self._ends_with_count else 0
+
+    @property
+    def _ends_with_count(self) -> bool:
+        # A replay puts its header last; one of that name elsewhere, or that holds something else, is the record's own.
+        name, value = self.headers[-1] if self.headers else ("", None)
+        return name == REPLAY_COUNT and _is_number(value)
+
+    @property
+    def own_headers(self) -> tuple[Header, ...]:
+        """The headers that the record came with before it was ever replayed."""
+        return self.headers[:-1] if self._ends_with_count else self.headers
 
     @property
     def is_tombstone(self) -> bool:
@@ -103,7 +111,7 @@ def read(partition: int, record: Incoming) -> Letter:
 
 
 def _verdict(block: Headers, omitted: bytes | None) -> Verdict | None:
-    if tuple(name for name, _ in block) != VERDICT or not (omitted is None or omitted.isdigit()):
+    if tuple(name for name, _ in block) != VERDICT or not (omitted is None or _is_number(omitted)):
         return None
     texts = {name: (value or b"").decode(errors="replace") for name, value in block}
     try:
@@ -112,8 +120,8 @@ def _verdict(block: Headers, omitted: bytes | None) -> Verdict | None:
             reason=texts["error-reason"],
             message=texts["error-message"],
             source_topic=texts["source-topic"],
-            source_partition=int(texts["source-partition"]),
-            source_offset=int(texts["source-offset"]),
+            source_partition=_number(texts["source-partition"]),
+            source_offset=_number(texts["source-offset"]),
             source_timestamp=_time(int(texts["source-timestamp"])),
             model_name=texts["model-name"],
             model_version=texts["model-version"],
@@ -126,10 +134,17 @@ def _time(timestamp: int) -> int | None:
     return None if timestamp == NO_TIMESTAMP else timestamp
 
 
+def _is_number(value: bytes | None) -> bool:
+    # None that Kafka or we count needs more digits; Python refuses to read thousands of them.
+    return value is not None and value.isdigit() and len(value) < 20
+
+
+def _number(text: str) -> int:
+    if not _is_number(text.encode()):
+        raise ValueError(f"{text[:20]!r} is not a number that counts something")
+    return int(text)
+
+
 def replayed_headers(letter: Letter) -> list[Header]:
     """The record's own headers, in their order, and how often it has been replayed with this time."""
-    return [*_others(letter.headers), (REPLAY_COUNT, b"%d" % (letter.replay_count + 1))]
-
-
-def _others(headers: Iterable[Header]) -> Iterable[Header]:
-    return (header for header in headers if header[0] != REPLAY_COUNT)
+    return [*letter.own_headers, (REPLAY_COUNT, b"%d" % (letter.replay_count + 1))]

@@ -5,10 +5,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from app.argument import count, rate, reading
+from app.argument import count, of_kind, rate, reading
 from app.deadletters.filters import filters, selection
 from app.deadletters.place import Place
 from app.deadletters.selection import Selection
+from config.values import Text, Topic
 
 _EXAMPLES = """\
 examples:
@@ -172,8 +173,13 @@ def _add_replay(parser: argparse.ArgumentParser) -> None:
     add("--dry-run", action="store_true", help="say what would be written; write and commit nothing")
     add("--rate", type=rate, metavar="N", help="at most N records a second")
     add("--limit", type=count, metavar="N", help="stop after N records were written")
-    add("--to", metavar="TOPIC", help="write to TOPIC whatever the letters match, also those from other topics")
-    add("--group", help="the consumer group that keeps the progress (default: see below)")
+    add(
+        "--to",
+        type=of_kind(Topic),
+        metavar="TOPIC",
+        help="write to TOPIC whatever the letters match, also those from other topics",
+    )
+    add("--group", type=of_kind(Text), help="the consumer group that keeps the progress (default: see below)")
     add("--from-beginning", action="store_true", help="disregard the progress of earlier replays")
     add("--yes", action="store_true", help="do not ask on a terminal before more than 100 records are written")
     parser.set_defaults(

@@ -17,7 +17,13 @@ from app.kafka.transactional import TransactionalProducer
 
 
 class Outlet(ABC):
-    """Takes the letters of one partition, in order."""
+    """Takes the letters of one partition, in order.
+
+    Attributes:
+        trouble: what went wrong last and was tried again.
+    """
+
+    trouble: str = "no answer"
 
     @abstractmethod
     async def open(self) -> int | None:
@@ -61,7 +67,8 @@ class ExactlyOnce(Outlet):
         while True:
             try:
                 await self._producer.open()
-            except ProducerLost:
+            except ProducerLost as error:
+                self.trouble = str(error)
                 await asyncio.sleep(next(pauses))
             else:
                 self._committed = await self._offsets.committed(self._source)
@@ -76,7 +83,8 @@ class ExactlyOnce(Outlet):
                 refused = await _publish(self._producer, self._topic, letters)
                 await self._producer.commit(offset)
                 self._committed = offset
-            except ProducerLost:
+            except ProducerLost as error:
+                self.trouble = str(error)
                 await self.open()
             if self._committed == offset:
                 return refused

@@ -20,10 +20,15 @@ class Progress:
         reader: of the dead-letter topic.
         selection: which letters are looked for.
         from_beginning: whether what is committed is disregarded.
+
+    Attributes:
+        reader: of the dead-letter topic.
+        is_known: whether anything was found committed, or that makes no difference.
     """
 
     def __init__(self, reader: TopicReader, selection: Selection, *, from_beginning: bool) -> None:
-        self._reader = reader
+        self.reader = reader
+        self.is_known = from_beginning
         self._selection = selection
         self._from_beginning = from_beginning
         self._whole: dict[int, Span] = {}
@@ -34,7 +39,7 @@ class Progress:
         Raises:
             KafkaError: the brokers do not say.
         """
-        self._whole = await self._reader.spans()
+        self._whole = await self.reader.spans()
         return {number: span for number, span in self._selection.narrow(self._whole).items() if span.size}
 
     async def left(self, offsets: GroupOffsets) -> dict[int, Span]:
@@ -45,13 +50,14 @@ class Progress:
         """
         left: dict[int, Span] = {}
         for partition in await self.whole():
-            committed = await offsets.committed(TopicPartition(self._reader.topic, partition))
+            committed = await offsets.committed(TopicPartition(self.reader.topic, partition))
             left[partition] = self.left_after(committed, partition)
         return left
 
     def left_after(self, committed: int | None, partition: int) -> Span:
         """Return what of a partition, as `whole` has seen it, is left after what is *committed*."""
         span = self._whole[partition]
+        self.is_known |= committed is not None
         # Beyond the end: that was another topic of the same name.
         if committed is not None and committed <= span.end and not self._from_beginning:
             span = Span(max(span.start, committed), span.end)

@@ -105,12 +105,19 @@ class Replay:
     async def _settle(self, partition: int, batch: Sequence[Letter]) -> None:
         objections = {letter.place: why for letter in batch if (why := self._destination.objection(letter))}
         addressed = [self._destination.address(letter) for letter in batch if letter.place not in objections]
-        async with asyncio.timeout(self._step_seconds):
-            refused = await self._outlets[partition].settle(addressed, batch[-1].place.offset + 1)
+        outlet = self._outlets[partition]
+        try:
+            async with asyncio.timeout(self._step_seconds):
+                refused = await outlet.settle(addressed, batch[-1].place.offset + 1)
+        except TimeoutError as error:
+            raise TimeoutError(
+                f"not written and committed within {self._step_seconds:g} s: {outlet.trouble}"
+            ) from error
         for place, why in objections.items():
             self._tally.refuse(place, why)
         for index, refusal in refused.items():
-            self._tally.refuse(addressed[index].letter.place, _REFUSALS[refusal].format(topic=self._destination.topic))
+            why = _REFUSALS[refusal].format(topic=self._destination.topic)
+            self._tally.refuse_for_now(addressed[index].letter.place, why)
         self._tally.written += len(addressed) - len(refused)
 
 

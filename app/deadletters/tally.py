@@ -22,11 +22,12 @@ class Tally:
         self.passed_over = 0
         self.tombstones = 0
         self._refused: dict[str, list[Place]] = defaultdict(list)
+        self._by_topic: dict[str, list[Place]] = defaultdict(list)
 
     @property
     def refused(self) -> int:
         """How many match and cannot be replayed."""
-        return sum(map(len, self._refused.values()))
+        return sum(map(len, [*self._refused.values(), *self._by_topic.values()]))
 
     @property
     def seen(self) -> int:
@@ -37,6 +38,10 @@ class Tally:
         """Count one that cannot be replayed."""
         self._refused[why].append(place)
 
+    def refuse_for_now(self, place: Place, why: str) -> None:
+        """Count one that can be replayed when something else is mended; the progress has passed it."""
+        self._by_topic[why].append(place)
+
     def lines(self) -> Iterator[str]:
         """Yield a line for each thing to know besides how many were written."""
         if self.passed_over:
@@ -46,6 +51,9 @@ class Tally:
         for why, places in self._refused.items():
             more = f" and {len(places) - _SHOWN:,} more" if len(places) > _SHOWN else ""
             yield f"{_letters(len(places))} not replayed: {why} ({', '.join(map(str, places[:_SHOWN]))}{more})"
+        for why, places in self._by_topic.items():
+            again = " ".join(f"--place {place}" for place in places)
+            yield f"{_letters(len(places))} not replayed: {why}; once that is mended, replay them with {again}"
 
 
 def _letters(count: int) -> str:

@@ -3,12 +3,12 @@
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-from aiokafka.errors import KafkaConnectionError, KafkaError
+from aiokafka.errors import KafkaConnectionError, KafkaError, TopicAuthorizationFailedError
 
 from app.errors import StartFailed, StreamRankError
 from app.kafka.client import Client
 from app.kafka.connecting import find_trouble
-from app.kafka.denied import DENIED
+from app.kafka.denied import DENIED, hint
 from app.kafka.security import Security
 
 NO_SUCH_TOPIC = 2
@@ -38,7 +38,7 @@ async def visit(servers: Sequence[str], security: Security, topics: Sequence[str
         await client.watch(topics)
         yield client
     except DENIED as error:
-        raise VisitFailed(f"the broker denies it to this user: {error}", UNREACHABLE) from error
+        raise VisitFailed(f"the broker denies it to this user: {error}{_advice(error, topics)}", UNREACHABLE) from error
     except (KafkaError, TimeoutError) as error:
         raise VisitFailed(await _why(servers, security, error), UNREACHABLE) from error
     finally:
@@ -52,10 +52,20 @@ async def _start(client: Client) -> None:
         raise KafkaConnectionError(str(error)) from error
 
 
+def _advice(error: KafkaError, topics: Sequence[str]) -> str:
+    if isinstance(error, TopicAuthorizationFailedError):
+        return f"; grant Read and Describe on {' and '.join(topics)}"
+    return f"; {hint(error)}"
+
+
+def _said(error: Exception) -> str:
+    return str(error) if isinstance(error, TimeoutError) and error.args else repr(error)
+
+
 async def _why(servers: Sequence[str], security: Security, error: Exception) -> str:
     # aiokafka says only that it cannot connect.
     try:
         trouble = await find_trouble(servers, security)
     except StartFailed as lasting:
         trouble = str(lasting)
-    return f"no broker can be reached: {trouble}" if trouble else f"the brokers do not do what is asked: {error!r}"
+    return f"no broker can be reached: {trouble}" if trouble else f"the brokers do not do what is asked: {_said(error)}"

@@ -3,6 +3,7 @@
 import argparse
 import random
 import sys
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from tests.chaos.session import run
 
 RESULTS = Path(__file__).parent / "results"
 
-_VIOLATED, _COULD_NOT_RUN, _INTERRUPTED = 1, 3, 130
+_VIOLATED, _WRONG_USAGE, _COULD_NOT_RUN, _INTERRUPTED = 1, 2, 3, 130
 
 _DESCRIPTION = """\
 Kill, freeze and cut off workers and their broker while records keep coming, and tell what became of every record.
@@ -28,7 +29,7 @@ kinds of faults:
 {"".join(f"  {kind:<15}{meaning}{chr(10)}" for kind, meaning in MEANINGS.items())}
 examples:
   make chaos                                                  everything, an hour and a half
-  make chaos ARGS="--quick"                                   a few faults and restarts, two minutes
+  make chaos ARGS="--quick"                                   a few faults and restarts, three minutes
   make chaos ARGS="--seed 4711 --guarantee exactly_once"      the faults of an earlier run again
   make chaos ARGS="--faults 20 --only kill-broker --only cut" these alone
   make chaos ARGS="--faults 0 --rolling 0 --outages 0"        the soak alone
@@ -42,7 +43,11 @@ def main(arguments: list[str] | None = None) -> int:
     told = _parse(arguments)
     plan = _plan(told)
     folder = told.folder or RESULTS / f"{datetime.now():%Y-%m-%d-%H%M%S}-seed{plan.seed}"
-    folder.mkdir(parents=True)
+    try:
+        folder.mkdir(parents=True)
+    except OSError as error:
+        print(f"chaos: --folder {folder}: {error.strerror}; it must be a new one", file=sys.stderr)
+        return _WRONG_USAGE
     print(f"seed {plan.seed}; logs and raw events: {folder}", flush=True)
     met: list[bool] = []
     try:
@@ -93,12 +98,25 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
         help="draw this kind; repeatable",
     )
     add("--rolling", type=_count, metavar="N", help="restarts under each guarantee, 0 for none (50)")
-    add("--outages", type=float, metavar="SECONDS", help="how long the broker is away each time, 0 for none (60)")
-    add("--soak", type=float, metavar="MINUTES", help="how long under exactly_once, or as told, 0 for none (15)")
-    add("--rate", type=float, default=200.0, help="records a second (200)")
+    add(
+        "--outages",
+        type=_at_least(0, 10),
+        metavar="SECONDS",
+        help="how long the broker is away each time, 0 for none (60)",
+    )
+    add(
+        "--soak",
+        type=_at_least(0, 1),
+        metavar="MINUTES",
+        help="how long under exactly_once, or as told, 0 for none (15)",
+    )
+    add("--rate", type=_at_least(1), default=200.0, help="records a second (200)")
     add("--quick", action="store_true", help="10 faults, 3 restarts, no outages, no soak, unless told otherwise")
     add("--folder", type=Path, help="a new folder for logs and raw events (one in tests/chaos/results)")
-    return parser.parse_args(arguments)
+    told = parser.parse_args(arguments)
+    if _plan(told).is_empty:
+        parser.error("nothing is left to do: no faults, no restarts, no outages and no soak")
+    return told
 
 
 def _plan(told: argparse.Namespace) -> Plan:
@@ -118,6 +136,18 @@ def _plan(told: argparse.Namespace) -> Plan:
         rate=told.rate,
         only=told.only or (),
     )
+
+
+def _at_least(*limits: float) -> Callable[[str], float]:
+    """Return what reads a number that is one of *limits*, or above the last of them."""
+
+    def read(text: str) -> float:
+        number = float(text)
+        if number in limits or number > limits[-1]:
+            return number
+        raise argparse.ArgumentTypeError(f"{text} is not {' or at least '.join(f'{limit:g}' for limit in limits)}")
+
+    return read
 
 
 def _count(text: str) -> int:

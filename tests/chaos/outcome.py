@@ -54,6 +54,7 @@ class Outcome:
         verdict: what became of them.
         copies: all outputs and dead letters.
         misplaced: good records among the dead letters, malformed ones among the rankings.
+        mixed_up: answers with another record's key, id or value.
         audited: what the audit says of the same.
         tallies: of the faults, by kind.
         growth: of the workers that were watched, by name.
@@ -68,6 +69,7 @@ class Outcome:
     verdict: Verdict
     copies: Sequence[Copy]
     misplaced: Sequence[Copy]
+    mixed_up: Sequence[Copy]
     audited: Opinion
     workers: Workers
     tallies: Mapping[Kind, Tally] = field(default_factory=dict)
@@ -98,6 +100,7 @@ def settle(scene: Scene, part: str, guarantee: Guarantee, **details: Any) -> Out
         verdict,
         found.copies,
         found.misplaced,
+        found.mixed_up,
         Opinion.of_the_audit(scene.topics),
         Workers.of(scene.crew),
         **details,

@@ -33,3 +33,8 @@ class Plan:
     soak_guarantees: Sequence[Guarantee]
     rate: float
     only: Sequence[Kind]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to do."""
+        return not (self.faults or self.rolling or self.outage_seconds or self.soak_minutes)

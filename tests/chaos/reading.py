@@ -1,5 +1,6 @@
 """What is in the topics at the end, as an independent reader of committed records sees it."""
 
+import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -20,25 +21,39 @@ class Found:
         inputs: the sort of each input record.
         copies: all outputs and dead letters.
         misplaced: good records among the dead letters, and malformed ones that were ranked.
+        mixed_up: answers with another record's key, id or value.
     """
 
     inputs: dict[Source, Sort] = field(default_factory=dict)
     copies: list[Copy] = field(default_factory=list)
     misplaced: list[Copy] = field(default_factory=list)
+    mixed_up: list[Copy] = field(default_factory=list)
 
 
 def read(topics: Topics) -> Found:
     """Read the input, the output and the dead letters to their ends."""
     found = Found()
+    asked: dict[Source, tuple[bytes | None, bytes | None]] = {}
     for record in _records(topics, topics.input):
-        found.inputs[Source(_number(record.partition), _number(record.offset))] = _sort(record)
+        source = Source(_number(record.partition), _number(record.offset))
+        found.inputs[source] = _sort(record)
+        asked[source] = record.key, record.value
     for topic, wrong in ((topics.output, Sort.MALFORMED), (topics.dead_letters, Sort.GOOD)):
         for record in _records(topics, topic):
             copy = _copy(topic, record)
             found.copies.append(copy)
             if _sort(record) is wrong:
                 found.misplaced.append(copy)
+            if copy.source in asked and not _answers(record, *asked[copy.source], ranked=topic == topics.output):
+                found.mixed_up.append(copy)
     return found
+
+
+def _answers(record: Record, key: bytes | None, value: bytes | None, *, ranked: bool) -> bool:
+    """Whether what a ranking or a dead letter holds belongs to the record with this key and value."""
+    if not ranked:
+        return (record.key, record.value) == (key, value)
+    return record.key == key and json.loads(record.value or b"")["id"] == json.loads(value or b"")["id"]
 
 
 def _records(topics: Topics, topic: str) -> Iterator[Record]:

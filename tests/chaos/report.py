@@ -135,6 +135,7 @@ def _raw(outcome: Outcome) -> dict[str, object]:
         "out_of_order": list(map(asdict, verdict.out_of_order)),
         "apart": list(map(asdict, verdict.apart)),
         "stray": list(map(asdict, verdict.stray)),
+        "mixed_up": list(map(asdict, outcome.mixed_up)),
         "misplaced": list(map(asdict, outcome.misplaced)),
         "audited": asdict(outcome.audited),
         "growth": {name: asdict(growth) for name, growth in outcome.growth.items()},

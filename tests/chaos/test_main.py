@@ -1,5 +1,7 @@
 """The command line."""
 
+from pathlib import Path
+
 import pytest
 
 from tests.chaos.__main__ import _parse, _plan, main
@@ -30,12 +32,29 @@ def test_kinds_and_guarantees_can_be_picked():
     assert (picked.faults, list(picked.soak_guarantees)) == (0, [Guarantee.AT_LEAST_ONCE])
 
 
-@pytest.mark.parametrize("wrong", [["--faults", "-1"], ["--only", "bribe"], ["--seeds", "1"], ["what"]])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ["--faults", "-1"],
+        ["--only", "bribe"],
+        ["--seeds", "1"],
+        ["what"],
+        ["--quick", "--faults", "0", "--rolling", "0"],
+        ["--soak", "0.5"],
+        ["--outages", "-1"],
+        ["--rate", "0"],
+    ],
+)
 def test_wrong_usage_ends_with_2(wrong: list[str], capsys: pytest.CaptureFixture[str]):
     with pytest.raises(SystemExit) as ended:
         main(wrong)
     assert ended.value.code == 2
     assert "usage" in capsys.readouterr().err
+
+
+def test_a_folder_that_is_there_is_left_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    assert main(["--quick", "--folder", str(tmp_path)]) == 2
+    assert "must be a new one" in capsys.readouterr().err
 
 
 def test_help_explains_kinds_examples_and_exit_statuses(capsys: pytest.CaptureFixture[str]):

@@ -1,6 +1,7 @@
 """What a process takes of the machine, and whether it takes ever more."""
 
 import os
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ class Vitals:
         descriptors: open files and sockets.
         threads: of the process.
         tasks: of its event loop.
+        partitions: how many it had; each takes a connection and tasks.
     """
 
     minutes: float
@@ -28,6 +30,7 @@ class Vitals:
     descriptors: int
     threads: int
     tasks: int
+    partitions: int
 
 
 def look_at(member: Member, minutes: float) -> Vitals | None:
@@ -41,6 +44,7 @@ def look_at(member: Member, minutes: float) -> Vitals | None:
         len(os.listdir(process / "fd")),
         len(os.listdir(process / "task")),
         status["tasks"],
+        len(status["partitions"]),
     )
 
 
@@ -50,7 +54,8 @@ class Growth:
 
     Attributes:
         rss_mib_a_minute: slope of the straight line that fits best.
-        descriptors: median of the last third less that of the first third.
+        descriptors: median of the last third less that of the first third, at the same number of partitions; where
+            there were several numbers of them, the most.
         threads: likewise.
         tasks: likewise.
         looks: all that was seen, warm-up included.
@@ -68,9 +73,13 @@ class Growth:
         warm = [look for look in looks if look.minutes >= warm_up_minutes]
         slope, _ = linear_regression([look.minutes for look in warm], [look.rss_mib for look in warm])
 
+        third = len(warm) // 3
+        first, last = _by_partitions(warm[:third]), _by_partitions(warm[-third:])
+
         def growth(figure: Callable[[Vitals], float]) -> float:
-            third = len(warm) // 3
-            return median(map(figure, warm[-third:])) - median(map(figure, warm[:third]))
+            return max(
+                median(map(figure, last[count])) - median(map(figure, first[count])) for count in first.keys() & last
+            )
 
         return cls(
             slope,
@@ -79,3 +88,10 @@ class Growth:
             growth(lambda look: look.tasks),
             looks,
         )
+
+
+def _by_partitions(looks: Sequence[Vitals]) -> dict[int, list[Vitals]]:
+    found: defaultdict[int, list[Vitals]] = defaultdict(list)
+    for look in looks:
+        found[look.partitions].append(look)
+    return found

@@ -55,7 +55,10 @@ def test_what_cannot_go_back_is_told_why() -> None:
     foreign = letter(Outgoing(None, None, []))
 
     assert destination().objection(fine) is None
-    assert destination().objection(elsewhere) == "they come from other, not from INPUT_TOPIC=in; see --to"
+    assert destination().objection(elsewhere) == (
+        "they come from other, not from INPUT_TOPIC=in; "
+        "--source-topic other --to TOPIC writes them, and no others, to TOPIC"
+    )
     assert destination("to", any_source=True).objection(elsewhere) is None
     for each in (destination(), destination("to", any_source=True)):
         assert "left out as too large" in (each.objection(omitted) or "")

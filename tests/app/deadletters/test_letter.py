@@ -85,9 +85,28 @@ def test_the_count_goes_on_and_stands_once() -> None:
     found = letter(outgoing(headers=(("replay-count", b"7"), *OWN, ("replay-count", b"2"))))
 
     assert found.replay_count == 2
-    assert replayed_headers(found) == [*OWN, ("replay-count", b"3")]
+    # Another header of that name is the record's own.
+    assert replayed_headers(found) == [("replay-count", b"7"), *OWN, ("replay-count", b"3")]
 
 
 @pytest.mark.parametrize("value", [None, b"", b"often", b"-1", b"9" * 5000])
 def test_a_count_that_is_no_number_of_ours_counts_as_none(value: bytes | None) -> None:
-    assert letter(outgoing(headers=(("replay-count", value),))).replay_count == 0
+    found = letter(outgoing(headers=(("replay-count", value),)))
+
+    assert found.replay_count == 0
+    assert replayed_headers(found) == [("replay-count", value), ("replay-count", b"1")]
+
+
+def test_a_count_that_is_not_the_last_header_is_the_records_own() -> None:
+    found = letter(outgoing(headers=(("replay-count", b"7"), *OWN)))
+
+    assert replayed_headers(found) == [("replay-count", b"7"), *OWN, ("replay-count", b"1")]
+
+
+@pytest.mark.parametrize("name", ["source-partition", "source-offset", "value-omitted"])
+@pytest.mark.parametrize("number", [b"9" * 5000, b"-1", b"1_0"])
+def test_numbers_that_count_nothing_make_it_no_letter_of_ours(name: str, number: bytes) -> None:
+    whole = outgoing(0, b"x", omitted=True)
+    headers = [(each, number if each == name else value) for each, value in whole.headers]
+
+    assert letter(Outgoing(whole.key, whole.value, headers)).verdict is None

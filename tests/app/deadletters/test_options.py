@@ -64,6 +64,9 @@ def test_topics_win_over_the_environments() -> None:
     [
         ([], "required: COMMAND"),
         (["list", "--reason", "wrong_shap"], "wrong_shape"),
+        (["replay", "--to", ""], "'': must be 1 to 249 of the characters"),
+        (["replay", "--to", "a/b"], "'a/b': must be 1 to 249 of the characters"),
+        (["replay", "--group", ""], "'': "),
         (["list", "--stage", "x"], "decode"),
         (["list", "--since", "yesterday"], "'yesterday' is neither a time such as 2026-11-22T15:00:00Z"),
         (["list", "--limit", "0"], "'0' is not a whole number from 1"),

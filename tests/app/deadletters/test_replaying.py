@@ -169,15 +169,16 @@ def test_a_dry_run_tells_what_it_would_do_and_does_nothing(any_topics: Topics, d
 def test_what_cannot_be_replayed_is_counted_by_cause_and_passed(any_topics: Topics, dead_letters) -> None:
     topics, run = any_topics, dead_letters(any_topics)
     ours, other = TopicPartition(topics.input, 1), TopicPartition("elsewhere", 1)
+    now = int(time.time() * 1000) - 10_000
     topics.client.write(
         topics.dead_letters,
         [
-            written(outgoing(0, source=ours), 1, 1000),
-            written(outgoing(1, b"x" * 100, source=ours, omitted=True), 1, 2000),
-            written(outgoing(2, source=other), 1, 3000),
-            Record(b"not ours", partition=2, timestamp=4000),
-            written(outgoing(3, None, reason=Reason.EMPTY, source=ours), 3, 5000),
-            written(outgoing(4, b"", reason=Reason.EMPTY, source=ours), 3, 6000),
+            written(outgoing(0, source=ours), 1, now + 1000),
+            written(outgoing(1, b"x" * 100, source=ours, omitted=True), 1, now + 2000),
+            written(outgoing(2, source=other), 1, now + 3000),
+            Record(b"not ours", partition=2, timestamp=now + 4000),
+            written(outgoing(3, None, reason=Reason.EMPTY, source=ours), 3, now + 5000),
+            written(outgoing(4, b"", reason=Reason.EMPTY, source=ours), 3, now + 6000),
         ],
     )
 
@@ -190,11 +191,34 @@ def test_what_cannot_be_replayed_is_counted_by_cause_and_passed(any_topics: Topi
         "1 letter passed over: tombstones; ask for them with --reason empty or --place",
         "1 letter not replayed: their values were left out as too large; send the originals again, if there are any "
         "(1@1)",
-        f"1 letter not replayed: they come from elsewhere, not from INPUT_TOPIC={topics.input}; see --to (1@2)",
+        f"1 letter not replayed: they come from elsewhere, not from INPUT_TOPIC={topics.input}; "
+        "--source-topic elsewhere --to TOPIC writes them, and no others, to TOPIC (1@2)",
         "1 letter not replayed: this service did not write them (2@0)",
     ]
     assert [each.value for each in topics.client.read_all(topics.input)] == [b"{}", b""]
     assert run("replay").status == 0
+
+
+def test_where_the_progress_may_have_been_forgotten_nothing_is_written_unasked(
+    any_topics: Topics, dead_letters
+) -> None:
+    topics, run = any_topics, dead_letters(any_topics)
+    source, now = TopicPartition(topics.input, 0), int(time.time() * 1000)
+    old, young = (
+        written(outgoing(number, source=source), 0, now - days * 86_400_000) for number, days in ((0, 8), (1, 6))
+    )
+    topics.client.write(topics.dead_letters, [old, young])
+
+    for options in ([], ["--yes"], ["--dry-run"]):
+        refused = run("replay", *options)
+        assert refused.status == 1
+        assert "Kafka forgets a group's progress after a week" in refused.err
+    assert topics.client.read_all(topics.input) == []
+    assert run("replay", "--since", "7d").status == 0
+    assert len(topics.client.read_all(topics.input)) == 1
+    assert run("replay", "--from-beginning").status == 0
+    assert run("replay").said[-1].startswith("nothing is left")
+    assert len(topics.client.read_all(topics.input)) == 3
 
 
 @pytest.mark.parametrize("filters", [["--reason", "empty"], ["--place", "3@0"]])
@@ -242,11 +266,14 @@ def test_what_the_broker_refuses_is_told_and_its_neighbours_are_written(topics: 
 
     assert (too_large.status, invalid.status) == (1, 1)
     assert too_large.said[1:] == [
-        f"1 letter not replayed: {small} refuses them as too large; raise its max.message.bytes (0@1)"
+        f"1 letter not replayed: {small} refuses them as too large; raise its max.message.bytes; "
+        "once that is mended, replay them with --place 0@1"
     ]
-    assert "refuses them as invalid; a compacted topic takes no record without a key (0@1)" in invalid.said[1]
+    assert "refuses them as invalid; a compacted topic takes no record without a key; once" in invalid.said[1]
     assert [len(topics.client.read_all(topic)) for topic in (small, compacted)] == [2, 2]
     assert run("replay", "--to", small).said[-1].startswith("nothing is left")
+    assert run("replay", "--to", topics.input, "--place", "0@1").status == 0
+    assert [len(each.value or b"") for each in topics.client.read_all(topics.input)] == [3000]
     topics.client.delete(small, compacted)
 
 

@@ -16,7 +16,7 @@ def write(topics: Topics, *letters: Record) -> None:
 def test_everything_about_a_letter_is_shown(any_topics: Topics, dead_letters) -> None:
     topics = any_topics
     source = TopicPartition(topics.input, 2)
-    headers = (("trace", b"t1"), ("error-reason", b"\xff"), ("replay-count", b"1"), ("none", None))
+    headers = (("trace", b"t1"), ("error-reason", b"\xff"), ("none", None), ("replay-count", b"1"))
     letter = outgoing(41, b'{"id":"r1","x":[1.50]}', reason=Reason.WRONG_TYPE, source=source, headers=headers)
     write(topics, written(outgoing(40, source=source), 2), written(letter, 2, 1_700_000_000_000))
 
@@ -38,8 +38,8 @@ def test_everything_about_a_letter_is_shown(any_topics: Topics, dead_letters) ->
         "headers   4",
         "  trace: t1",
         "  error-reason: 0xff",
-        "  replay-count: 1",
         "  none: none",
+        "  replay-count: 1",
         "value     22 bytes, JSON",
         "{",
         '  "id": "r1",',
