@@ -11,23 +11,20 @@ from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 from mode import ServiceT
 
-from app.backoff import endless_pauses
-from app.errors import ProducerFenced, ProducerLost
+from app.kafka.books import Books
 from app.kafka.chunk import Chunk
 from app.kafka.client import may_pass
 from app.kafka.fetching import FAUST_LOGGER, ChunkThread
+from app.kafka.letting_go import LettingGo
+from app.kafka.opening import Opening
 from app.kafka.openings import Openings
 from app.kafka.pace import Pace
-from app.kafka.watermark import Watermark
 from app.standstill import awake
 
 if TYPE_CHECKING:
     from app.kafka.transport import ChunkApp
 
 logger = logging.getLogger(__name__)
-
-# Together with the longest that a broker's answer is waited for, less than 10 s.
-LONGEST_PAUSE_SECONDS = 1.0
 
 
 class _NoBook(set[Any]):
@@ -48,14 +45,11 @@ class Consumer(driver.Consumer):
         super().__init__(*args, **kwargs)
         self.joined = False
         self.assigned: set[TP] = set()
-        self.watermarks: dict[TP, Watermark] = {}
-        self._openings = Openings(self._open, self.app.listener.failed)
         self._pace = Pace(self.app.chunk_records)
-        self._epoch = 0
+        self.books = Books(self.app.in_flight, self._pace, self.app.progress)
+        self._openings = Openings(Opening(self), self.app.listener.failed)
+        self._letting_go = LettingGo(self)
         self._committing: asyncio.Future[Any] | None = None
-        # What letting go came to, from its begin until partitions are assigned again.
-        self._drained: asyncio.Task[bool] | None = None
-        self._leaving = False
 
     def _reset_state(self) -> None:
         super()._reset_state()
@@ -106,27 +100,32 @@ class Consumer(driver.Consumer):
             await self._make_room(lambda: in_flight.releases > releases, timeout)
             return {}
         for tp, chunk in chunks.items():
-            if self.is_current(chunk) and not self.watermarks[tp].joins(chunk):
+            if self.is_current(chunk) and not self.books.watermarks[tp].joins(chunk):
                 await self._account_for_gap(tp, chunk)
-        return {tp: chunk for tp, chunk in chunks.items() if self._register(tp, chunk)}
+        return {tp: chunk for tp, chunk in chunks.items() if self._register(chunk)}
 
     async def _make_room(self, made: Callable[[], bool], timeout_seconds: float) -> None:
         """Return when room is *made*, which takes a commit: as soon as something is done, not an interval later."""
-        await self._pace.until(
-            lambda: made() or any(watermark.committable() is not None for watermark in self.watermarks.values()),
-            timeout_seconds,
-        )
+        await self._pace.until(lambda: made() or self.books.has_committable, timeout_seconds)
         if not made():
             await self.commit()
 
     def is_current(self, chunk: Chunk) -> bool:
         """Whether *chunk* was fetched since its partition was opened last; others are read again, perhaps elsewhere."""
-        watermark = self.watermarks.get(TP(*chunk.tp))
-        return watermark is not None and watermark.epoch == chunk.epoch
+        return self.books.is_current(chunk)
+
+    def _register(self, chunk: Chunk) -> bool:
+        """Take a chunk into the books; returns whether there is something to be done about it."""
+        if not self.books.take(chunk):
+            return False
+        # Where nothing but the position moved, the consumer commits that; unless transactions do, which must not be
+        # crossed by a commit that knows nothing of them.
+        chunk.acknowledged = not chunk and not self.app.commits_with_outputs
+        return not chunk.acknowledged
 
     async def _account_for_gap(self, tp: TP, chunk: Chunk) -> None:
         """Go on with what the broker still has, and say so; any other gap is left to be found as one."""
-        watermark = self.watermarks[tp]
+        watermark = self.books.watermarks[tp]
         wanted = watermark.position
         where = {"topic": tp.topic, "partition": tp.partition}
         try:
@@ -135,7 +134,7 @@ class Consumer(driver.Consumer):
             if not may_pass(error):
                 raise
             logger.warning("records are missing, and the broker does not say why; reading again", extra=where)
-            self._drop(tp)
+            self.drop(tp)
             self.reopen(tp)
             return
         if not self.is_current(chunk) or earliest[tp] <= wanted <= ends[tp]:
@@ -149,19 +148,6 @@ class Consumer(driver.Consumer):
         # Where the topic was made anew, Faust would otherwise commit nothing below the old offset.
         self._committed_offset[tp] = chunk.start
         watermark.skip_to(chunk.start)
-
-    def _register(self, tp: TP, chunk: Chunk) -> bool:
-        """Take a chunk into the books; returns whether there is something to be done about it."""
-        if not self.is_current(chunk):
-            return False
-        self.watermarks[tp].fetched(chunk)
-        self.app.in_flight.add(len(chunk), chunk.nbytes)
-        self._pace.began(len(chunk))
-        self.app.progress.moved()
-        # Where nothing but the position moved, the consumer commits that; unless transactions do, which must not be
-        # crossed by a commit that knows nothing of them.
-        chunk.acknowledged = not chunk and not self.app.commits_with_outputs
-        return not chunk.acknowledged
 
     def _to_message(self, tp: TP, record: Any) -> ConsumerMessage:
         chunks: list[Chunk] = record
@@ -191,33 +177,28 @@ class Consumer(driver.Consumer):
 
     def acknowledge(self, chunk: Chunk) -> None:
         """Mark a chunk as done: every record of it is confirmed in the output or the dead-letter topic."""
-        chunk.acknowledged = True
-        if self.is_current(chunk):
-            self._pace.ended(len(chunk))
-            if self.app.commits_with_outputs:
-                self._settle(TP(*chunk.tp), chunk.end)
+        if self.books.acknowledge(chunk) and self.app.commits_with_outputs:
+            self._settle(TP(*chunk.tp), chunk.end)
 
     def _settle(self, tp: TP, offset: int) -> None:
         """Note that everything below *offset* is committed."""
         self._committed_offset[tp] = offset
-        self.app.in_flight.remove(*self.watermarks[tp].committed(offset))
-        self._pace.changed()
-        self.app.progress.moved()
+        self.books.settle(tp, offset)
 
     def _filter_tps_with_pending_acks(self, topics: Any = None) -> Iterator[TP]:
-        return iter(list(self.watermarks))
+        return iter(list(self.books.watermarks))
 
     def _new_offset(self, tp: TP) -> int | None:
-        return self.watermarks[tp].committable()
+        return self.books.watermarks[tp].committable()
 
     async def _commit_offsets(self, offsets: Mapping[TP, int], start_new_transaction: bool = True) -> bool:
-        watermarks = dict(self.watermarks)
+        watermarks = dict(self.books.watermarks)
         assigned = {tp: offset for tp, offset in offsets.items() if tp in self.assignment()}
         if not assigned or not await self._commit(assigned):
             return False
         for tp, offset in assigned.items():
             # A partition that went away meanwhile has taken its watermark along.
-            if self.watermarks.get(tp) is watermarks[tp]:
+            if self.books.watermarks.get(tp) is watermarks[tp]:
                 self._settle(tp, offset)
         return True
 
@@ -233,6 +214,11 @@ class Consumer(driver.Consumer):
                 commit.cancel()
         return commit.done() and not commit.cancelled() and commit.result()
 
+    def give_up_committing(self) -> None:
+        """End a commit that is under way, if any."""
+        if self._committing is not None:
+            self._committing.cancel()
+
     async def maybe_wait_for_commit_to_finish(self) -> bool:
         """Wait for a commit under way, if any; Faust, when cancelled here, would cancel that one and go on."""
         if (commit := self._commit_fut) is None:
@@ -243,14 +229,13 @@ class Consumer(driver.Consumer):
     # -- coming and going of partitions
 
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
-        """Begin anew, unless this worker is about to leave."""
-        if not self._leaving:
-            self._drained = None
+        """Begin anew."""
+        self._letting_go.is_past()
         await super().on_partitions_assigned(assigned, generation_id)
 
     async def perform_seek(self) -> None:
         """Open the partitions that were assigned, side by side, and without holding up the group's rebalance."""
-        if self._drained is not None:
+        if self._letting_go.has_begun:
             return  # Faust is late: they are revoked again
         self.assigned = {TP(tp.topic, tp.partition) for tp in self.assignment()}
         logger.info("partitions assigned", extra={"partitions": sorted(tp.partition for tp in self.assigned)})
@@ -261,45 +246,6 @@ class Consumer(driver.Consumer):
         """Drop all that is in flight for a partition, and go on from the offset that is committed then."""
         if tp in self.assigned:
             self._openings.begin(tp)
-
-    async def _open(self, tp: TP) -> None:
-        """The one way in which a partition begins, after an assignment as after an error.
-
-        The order matters: the producer first, which ends what another one has left unfinished; then the committed
-        offset, which nobody but us can change from then on; then the seek.
-        """
-        pauses = endless_pauses(0.05, LONGEST_PAUSE_SECONDS)
-        where = {"topic": tp.topic, "partition": tp.partition}
-        while True:
-            self._drop(tp)
-            self._epoch += 1
-            epoch = self._epoch
-            try:
-                self._check_membership()
-                await self.app.listener.open_partition(tp, epoch)
-                position = await self._thread.committed_position(tp)
-            except ProducerFenced as error:
-                logger.warning("a partition is in other hands; joining the group again: %s", error, extra=where)
-                self.rejoin()
-                return
-            except (KafkaError, ProducerLost) as error:
-                if isinstance(error, KafkaError) and not may_pass(error):
-                    raise
-                logger.warning("a partition cannot be opened; trying again", extra={**where, "error": str(error)})
-                self.app.progress.attempted()
-            else:
-                break
-            await asyncio.sleep(next(pauses))
-        # The books first: chunks may come as soon as the thread has the epoch.
-        self._committed_offset[tp] = position
-        self.watermarks[tp] = Watermark(position, epoch)
-        self._thread.begin(tp, position, epoch)
-
-    def _check_membership(self) -> None:
-        """Open nothing while the group may have given our partitions to others, whom that would fence."""
-        silent = awake() - self.heard_at
-        if silent > self.app.conf.broker_session_timeout:
-            raise ProducerLost(f"the group has not answered for {silent:.0f} s")
 
     @property
     def opening(self) -> list[TP]:
@@ -322,51 +268,34 @@ class Consumer(driver.Consumer):
         await super().on_partitions_revoked(revoked)
 
     async def drain(self, *, for_good: bool = False) -> bool:
-        """Stop fetching, let the listener finish what is in flight, commit that, forget the rest.
+        """Let all partitions go, and tell whether all that was in flight is done and committed; see `LettingGo`."""
+        return await self._letting_go.done(for_good=for_good)
 
-        Whoever asks while that is under way, or before partitions are assigned again, is told what it came to.
-
-        Args:
-            for_good: nothing is fetched afterwards, whatever is assigned.
-
-        Returns whether everything that was in flight is done and committed.
-        """
-        self._leaving |= for_good
-        if self._drained is None:
-            self._drained = asyncio.create_task(self._drain())
-        return await asyncio.shield(self._drained)
-
-    async def _drain(self) -> bool:
-        self.stop_flow()
-        # Before anything is waited for: what goes wrong from now on must not be opened again.
-        self.assigned = set()
-        await self._openings.stop()
-        finished = await self.app.listener.partitions_revoked()
-        await self._commit_the_last()
-        committed = all(watermark.committable() is None for watermark in self.watermarks.values())
-        for tp in list(self.watermarks):
-            self._drop(tp)
-        return finished and committed
-
-    async def _commit_the_last(self) -> None:
-        # Bounded, because aiokafka tries for ever while a topic or its coordinator is gone.
-        try:
-            async with asyncio.timeout(self.app.conf.broker_session_timeout / 2):
-                # A commit under way may have begun before the last acknowledgement; `commit` would leave it at that.
-                await self.maybe_wait_for_commit_to_finish()
-                await self.commit()
-        except TimeoutError:
-            # aiokafka would send it again as a member of the next generation, when the partition may be another's.
-            if self._committing is not None:
-                self._committing.cancel()
-
-    def _drop(self, tp: TP) -> None:
+    def drop(self, tp: TP) -> None:
         """Forget what is in flight for a partition; what still comes of it bears an epoch that is over."""
         self._thread.end(tp)
-        watermark = self.watermarks.pop(tp, None)
-        if watermark is not None:
-            self._pace.ended(watermark.unacknowledged)
-            self.app.in_flight.remove(watermark.records, watermark.nbytes)
+        self.books.close(tp)
+
+    async def committed_position(self, tp: TP) -> int:
+        """Where the group goes on in a partition, or begins.
+
+        Raises:
+            KafkaError: that is not to be known at the moment, or never, see `may_pass`.
+        """
+        return await self._thread.committed_position(tp)
+
+    def begin(self, tp: TP, position: int, epoch: int) -> None:
+        """Fetch a partition from *position* on; its chunks bear *epoch*."""
+        # The books first: chunks may come as soon as the thread has the epoch.
+        self._committed_offset[tp] = position
+        self.books.open(tp, position, epoch)
+        self._thread.begin(tp, position, epoch)
+
+    async def stop_opening(self) -> None:
+        """Open nothing more, and give up what is being opened."""
+        # In this order: what goes wrong from now on must not be opened again.
+        self.assigned = set()
+        await self._openings.stop()
 
     def done_up_to(self, tp: TP) -> int | None:
         """The offset up to which a partition is done; None while it is opened for the first time."""
@@ -374,7 +303,7 @@ class Consumer(driver.Consumer):
 
     def resume_flow(self) -> None:
         """Begin fetching; a rebalance ends with this, also one that left us no partition."""
-        if self._drained is not None:
+        if self._letting_go.has_begun:
             return  # as in `perform_seek`
         self.joined = True
         self.app.progress.moved()

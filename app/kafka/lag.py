@@ -133,7 +133,7 @@ class LagWatch:
         if not records:
             self._since.pop(tp, None)
             return 0.0
-        watermark = self._consumer.watermarks.get(tp)
+        watermark = self._consumer.books.watermarks.get(tp)
         timestamp_ms = watermark.oldest_timestamp if watermark is not None else None
         if timestamp_ms is not None:
             self._since[tp] = (done, timestamp_ms / 1000)

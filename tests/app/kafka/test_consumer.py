@@ -63,7 +63,7 @@ async def test_a_partition_that_is_opened_anew_goes_on_from_what_is_committed_an
         for chunk in stale:
             consumer.acknowledge(chunk)
         assert receiver.app.in_flight.records == in_flight
-        assert consumer.watermarks[tp].committable() is None
+        assert consumer.books.watermarks[tp].committable() is None
         current = [chunk for chunk in receiver.chunks if consumer.is_current(chunk) and chunk.tp == tp]
         again = [record.offset for chunk in current for record in chunk]
         assert again == [*range(10, 20)]

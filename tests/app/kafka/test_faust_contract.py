@@ -63,7 +63,7 @@ async def test_a_chunk_that_is_not_acknowledged_stops_the_commit_below_it_for_go
         for acknowledge in (receiver.acknowledge[0], receiver.acknowledge[2]):
             acknowledge()
         await wait_until_committed(topics, {0: receiver.chunks[0].end})
-        assert receiver.app.consumer.watermarks[TP(topics.input, 0)].committable() is None
+        assert receiver.app.consumer.books.watermarks[TP(topics.input, 0)].committable() is None
         for acknowledge in receiver.acknowledge:
             acknowledge()
         await wait_until_committed(topics, {0: 30})
@@ -205,7 +205,7 @@ async def test_a_hole_between_chunks_stops_the_app_instead_of_being_skipped(topi
     topics.client.write(topics.input, records(40))
     async with consuming(topics) as receiver:
         await receiver.wait_for(lambda: len(receiver.records) == 40)
-        receiver.app.consumer.watermarks[TP(topics.input, 1)].position = 7
+        receiver.app.consumer.books.watermarks[TP(topics.input, 1)].position = 7
         topics.client.write(topics.input, records(40))
         await asyncio.wait_for(receiver.app.wait_until_stopped(), 30)
         assert isinstance(receiver.app.crash_reason, ChunkLost)

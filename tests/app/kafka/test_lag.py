@@ -115,7 +115,8 @@ async def test_the_lag_grows_on_while_nothing_is_fetched(topics: Topics):
 
 async def test_partitions_that_nobody_leads_are_named_and_hold_up_no_other():
     known = {TP(TOPIC, 0): 10, TP(TOPIC, 1): 10}
-    consumer: Any = SimpleNamespace(assigned=set(known), watermarks={}, done_up_to=lambda _: 8)
+    books = SimpleNamespace(watermarks={})
+    consumer: Any = SimpleNamespace(assigned=set(known), books=books, done_up_to=lambda _: 8)
 
     async def ends(tps: Iterable[TP]) -> Mapping[TP, int]:
         assert set(tps) == consumer.assigned
@@ -175,7 +176,7 @@ class Book:
     def __init__(self, watermark: Watermark, *, committed: int | None, end: int) -> None:
         self.tp = TP(TOPIC, 0)
         self.assigned = {self.tp}
-        self.watermarks = {self.tp: watermark}
+        self.books = SimpleNamespace(watermarks={self.tp: watermark})
         self.committed = committed
         self.end = end
         self.answers = True
@@ -259,7 +260,7 @@ async def test_records_that_wait_one_after_the_other_are_not_taken_for_one_that_
 async def test_without_a_partition_the_broker_is_asked_all_the_same():
     book, board = Book(Watermark(0), committed=0, end=3), Board()
     book.assigned = set()
-    book.watermarks = {}
+    book.books.watermarks = {}
     async with watching(book, board) as watch:
         before = watch.answered_at
         await until(lambda: watch.answered_at > before)

@@ -118,19 +118,19 @@ class House:
         self.consumer._thread = self.thread  # type: ignore[assignment]
 
     async def assign(self) -> None:
-        self.consumer._drained = None
+        self.consumer._letting_go._work = None
         await self.consumer.perform_seek()
         await until(lambda: not self.consumer.opening)
         self.consumer.resume_flow()
 
     def chunk(self, start: int, nbytes: int = 1) -> Chunk:
-        epoch = self.consumer.watermarks[OURS].epoch
+        epoch = self.consumer.books.watermarks[OURS].epoch
         return Chunk([object()], tp=TopicPartition(*OURS), start=start, end=start + 1, nbytes=nbytes, epoch=epoch)
 
     def hold(self, *, done: bool) -> Chunk:
         """Take a chunk into the books."""
         chunk = self.chunk(0)
-        assert self.consumer._register(OURS, chunk)
+        assert self.consumer._register(chunk)
         if done:
             self.consumer.acknowledge(chunk)
         return chunk
@@ -152,7 +152,7 @@ async def test_what_is_lost_while_partitions_are_let_go_is_not_opened_again():
     house.consumer.reopen(OURS)
     house.listener.may_go_on.set()
     assert await draining is False
-    assert (len(house.listener.opened), house.consumer.opening, house.consumer.watermarks) == (1, [], {})
+    assert (len(house.listener.opened), house.consumer.opening, house.consumer.books.watermarks) == (1, [], {})
 
 
 async def test_whoever_asks_again_is_told_what_the_first_one_came_to():
@@ -190,7 +190,7 @@ async def test_the_last_commit_follows_one_that_is_under_way():
     periodic = asyncio.create_task(house.consumer.commit())
     await until(lambda: house.thread.commits)
     second = house.chunk(1)
-    house.consumer._register(OURS, second)
+    house.consumer._register(second)
     house.consumer.acknowledge(second)
     draining = asyncio.create_task(house.consumer.drain())
     await house.listener.revoking.wait()
@@ -242,7 +242,7 @@ async def test_what_cannot_be_opened_now_is_tried_again_soon():
     await until(lambda: len(house.listener.opened) > 2)
     house.listener.opening = None
     await until(lambda: house.thread.begun)
-    assert house.consumer.watermarks[OURS].epoch == house.listener.opened[-1]
+    assert house.consumer.books.watermarks[OURS].epoch == house.listener.opened[-1]
 
 
 async def test_room_that_was_made_while_more_was_waited_for_is_used_at_once():
