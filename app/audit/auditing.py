@@ -1,23 +1,30 @@
 """An audit, from the topics to the report."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 from aiokafka import TopicPartition
-from aiokafka.errors import KafkaError
 
 from app.audit.book import Span
-from app.audit.failure import AuditFailed
 from app.audit.ledger import Ledger
 from app.audit.provenance import answered
-from app.audit.questions import committed, is_compacted
+from app.audit.questions import is_compacted
 from app.audit.ranges import Ranges
-from app.audit.reader import Reader, name
 from app.audit.report import Guarantee, Report
+from app.kafka import reader as kafka
+from app.kafka.client import Client
+from app.kafka.committed import GroupOffsets
+from app.kafka.reader import TopicReader
+from app.kafka.security import Security
+from app.kafka.visit import UNREACHABLE, VisitFailed, visit
+from config.settings import SecuritySettings
 
-Stops = Mapping[TopicPartition, int]
+# Longest that nothing new comes before the audit gives up; more than an abandoned transaction lives by default.
+PATIENCE_SECONDS = 90.0
+FETCH_BYTES = 8 * 1024 * 1024
+
 OnProgress = Callable[[str, int, int], None]
+Spans = Mapping[int, kafka.Span]
 
 
 async def audit(
@@ -29,8 +36,9 @@ async def audit(
     committed_by: str | None = None,
     since_ms: int | None = None,
     isolation: str = "read_committed",
+    security: Security | None = None,
+    patience_seconds: float = PATIENCE_SECONDS,
     on_progress: OnProgress = lambda _partition, _done, _total: None,
-    **connection: Any,
 ) -> Report:
     """Compare what *input_topic* holds with what the answers in *output_topics* say became of it.
 
@@ -45,65 +53,74 @@ async def audit(
         committed_by: the group that must have answered what it has committed; None: all records must be answered.
         since_ms: milliseconds since the epoch; records with an earlier timestamp are not looked at.
         isolation: with `read_uncommitted` also what open and aborted transactions wrote counts.
+        security: how to connect; None: in plain text.
+        patience_seconds: how long brokers may fail to answer, and a transaction that is in the way may stay open.
         on_progress: told now and then which partition is being read, how many offsets are done, and of how many.
-        connection: further arguments of aiokafka's clients, such as `security_protocol`.
 
     Raises:
-        AuditFailed: what is to be compared cannot be read.
+        VisitFailed: what is to be compared cannot be read.
     """
     judged_by = Guarantee(guarantee)
-    where = {"bootstrap_servers": bootstrap_servers, **connection}
-    try:
-        async with Reader(isolation, **where) as reader:
-            source = await reader.partitions(input_topic)
-            outputs = [partition for topic in output_topics for partition in await reader.partitions(topic)]
-            # First what must be answered, then where the answers end, at last what there is to be named: in this order
-            # nothing that the service does meanwhile looks like a fault.
-            stops = await (reader.ends(source) if committed_by is None else _committed(committed_by, source, where))
-            output_stops = await reader.ends(outputs)
-            spans = await _spans(reader, source, stops, since_ms)
-            compacted = await is_compacted(input_topic, **where)
-            ledger = Ledger(
-                {partition.partition: span for partition, span in spans.items()}, holes=compacted is not False
+    servers = [bootstrap_servers] if isinstance(bootstrap_servers, str) else bootstrap_servers
+    security = security or Security(SecuritySettings.model_validate({}))
+    async with visit(servers, security, [input_topic, *output_topics]) as client:
+
+        def reading(topic: str) -> TopicReader:
+            committed = isolation == "read_committed"
+            return TopicReader(
+                client, topic, committed=committed, fetch_bytes=FETCH_BYTES, patience_seconds=patience_seconds
             )
-            await _read_input(reader, spans, ledger, on_progress)
-            strangers = await _read_answers(reader, input_topic, output_stops, ledger, on_progress)
-            # At the end, since answers go together with what they answer.
-            for partition, start in (await reader.starts(source)).items():
-                ledger.delete(partition.partition, start)
-            notes = [*_uncommitted(source, stops), *_unknown(input_topic, compacted)]
-            notes += await _gone(reader, outputs, where, since_ms)
-    except KafkaError as error:
-        raise AuditFailed(f"the topics could not be read: {error}") from error
+
+        source, outputs = reading(input_topic), [reading(topic) for topic in output_topics]
+        # First what must be answered, then where the answers end, at last what there is to be named: in this order
+        # nothing that the service does meanwhile looks like a fault.
+        stops = await _stops(client, source, committed_by)
+        answers = {output: await output.spans(settled=False) for output in outputs}
+        spans = await _spans(source, stops, since_ms)
+        compacted = await is_compacted(client, input_topic)
+        ledger = Ledger(spans, holes=compacted is not False)
+        await _read_input(source, spans, ledger, on_progress)
+        strangers = await _read_answers(input_topic, answers, ledger, on_progress)
+        # At the end, since answers go together with what they answer.
+        for partition, span in (await source.spans()).items():
+            ledger.delete(partition, span.start)
+        notes = [*_uncommitted(input_topic, spans, stops), *_unknown(input_topic, compacted)]
+        notes += await _gone(client, outputs, since_ms)
     return Report(input_topic, judged_by, ledger.accounts(), strangers, tuple(notes))
 
 
-async def _committed(group: str, source: Collection[TopicPartition], where: Mapping[str, Any]) -> Stops:
-    """How far *group* has committed each partition; those that it has not are left out."""
-    offsets = await committed(group, source, **where)
-    found = {partition: offset for partition, offset in offsets.items() if offset is not None}
-    if not found:
-        topic = next(iter(source)).topic
-        raise AuditFailed(f"the group {group} has committed nothing of {topic}; is it the service's CONSUMER_GROUP?")
-    return found
+async def _stops(client: Client, source: TopicReader, group: str | None) -> dict[int, int]:
+    """Up to where records must be answered; partitions of which *group* has committed nothing are left out."""
+    spans = await source.spans(settled=False)
+    if group is None:
+        return {partition: span.end for partition, span in spans.items()}
+    offsets = GroupOffsets(client, group)
+    found = {partition: await offsets.committed(TopicPartition(source.topic, partition)) for partition in spans}
+    stops = {partition: offset for partition, offset in found.items() if offset is not None}
+    if not stops:
+        raise VisitFailed(
+            f"the group {group} has committed nothing of {source.topic}; is it the service's CONSUMER_GROUP?",
+            UNREACHABLE,
+        )
+    return stops
 
 
-async def _spans(
-    reader: Reader, source: Collection[TopicPartition], stops: Stops, since_ms: int | None
-) -> dict[TopicPartition, Span]:
-    starts, ends = await reader.starts(source), await reader.ends(source)
+async def _spans(source: TopicReader, stops: Mapping[int, int], since_ms: int | None) -> dict[int, Span]:
+    whole = await source.spans(settled=False)
+    starts = {partition: span.start for partition, span in whole.items()}
     if since_ms is not None:
-        found = await reader.offsets_at(source, since_ms)
-        starts = {each: max(starts[each], found.get(each, ends[each])) for each in source}
+        found = await source.offsets_at(since_ms)
+        starts = {each: max(start, found.get(each, whole[each].end)) for each, start in starts.items()}
     return {
-        each: Span(starts[each], max(starts[each], min(stops.get(each, 0), ends[each])), ends[each]) for each in source
+        partition: Span(start, max(start, min(stops.get(partition, 0), whole[partition].end)), whole[partition].end)
+        for partition, start in starts.items()
     }
 
 
-def _uncommitted(source: Collection[TopicPartition], stops: Stops) -> Iterator[str]:
-    for partition in source:
+def _uncommitted(topic: str, spans: Mapping[int, Span], stops: Mapping[int, int]) -> Iterator[str]:
+    for partition in spans:
         if partition not in stops:
-            yield f"nothing of {name(partition)} is committed, so nothing of it is looked at"
+            yield f"nothing of {topic}[{partition}] is committed, so nothing of it is looked at"
 
 
 def _unknown(topic: str, compacted: bool | None) -> Iterator[str]:
@@ -114,48 +131,45 @@ def _unknown(topic: str, compacted: bool | None) -> Iterator[str]:
         )
 
 
-async def _gone(
-    reader: Reader, outputs: Collection[TopicPartition], where: Mapping[str, Any], since_ms: int | None
-) -> list[str]:
+async def _gone(client: Client, outputs: Sequence[TopicReader], since_ms: int | None) -> list[str]:
     """Say where answers may have been that are there no more."""
-    starts = await reader.starts(outputs)
     advice = "" if since_ms is not None else "; --since TIME leaves them out"
     gone = [
-        f"{name(partition)} begins at offset {start}: answers before that are deleted, their records count as missing"
-        f"{advice}"
-        for partition, start in starts.items()
-        if start > 0
+        f"{output.topic}[{partition}] begins at offset {span.start}: answers before that are deleted, their records "
+        f"count as missing{advice}"
+        for output in outputs
+        for partition, span in (await output.spans()).items()
+        if span.start > 0
     ]
-    topics = dict.fromkeys(partition.topic for partition in outputs)
-    compacted = [topic for topic in topics if await is_compacted(topic, **where)]
+    compacted = [output.topic for output in outputs if await is_compacted(client, output.topic)]
     return gone + [f"{topic} is compacted: records whose answers were replaced count as missing" for topic in compacted]
 
 
-async def _read_input(
-    reader: Reader, spans: Mapping[TopicPartition, Span], ledger: Ledger, on_progress: OnProgress
-) -> None:
+async def _read_input(source: TopicReader, spans: Mapping[int, Span], ledger: Ledger, on_progress: OnProgress) -> None:
     for partition, span in spans.items():
-        async for position, records in reader.read(partition, span.stop, start=span.start):
+        async for records in source.chunks(partition, kafka.Span(span.start, span.stop)):
             offsets = (record.offset for record in records)
-            ledger.record(partition.partition, np.fromiter(offsets, np.int64, len(records)))
-            on_progress(name(partition), position - span.start, span.stop - span.start)
+            ledger.record(partition, np.fromiter(offsets, np.int64, len(records)))
+            done = records[-1].offset + 1 - span.start
+            on_progress(f"{source.topic}[{partition}]", done, span.stop - span.start)
 
 
 async def _read_answers(
-    reader: Reader, input_topic: str, stops: Stops, ledger: Ledger, on_progress: OnProgress
+    input_topic: str, answers: Mapping[TopicReader, Spans], ledger: Ledger, on_progress: OnProgress
 ) -> dict[str, Ranges]:
     """Tell *ledger* all answers, and return, by output partition, what is none to the input topic."""
     topic = input_topic.encode()
     strangers = {}
-    for partition, stop in stops.items():
-        place = ledger.place(name(partition))
+    for output, partition, span in ((output, *each) for output, spans in answers.items() for each in spans.items()):
+        name = f"{output.topic}[{partition}]"
+        place = ledger.place(name)
         others: list[int] = []
-        async for position, records in reader.read(partition, stop):
+        async for records in output.chunks(partition, span):
             named = [answered(record.headers, topic) for record in records]
             others += [record.offset for record, source in zip(records, named, strict=True) if source is None]
             pairs = np.array([source for source in named if source is not None], np.int64).reshape(-1, 2)
             place.answer(pairs[:, 0], pairs[:, 1])
-            on_progress(name(partition), position, stop)
+            on_progress(name, records[-1].offset + 1, span.end)
         if others:
-            strangers[name(partition)] = Ranges.of(np.array(others, np.int64))
+            strangers[name] = Ranges.of(np.array(others, np.int64))
     return strangers

@@ -6,17 +6,16 @@ import os
 import sys
 
 from app.audit.auditing import audit
-from app.audit.failure import AuditFailed
 from app.audit.options import Options, parse
 from app.audit.progress import Progress
 from app.audit.report import Report
 from app.audit.summary import SHOWN, as_json, as_text
 from app.errors import StartFailed
-from app.kafka.connecting import find_trouble
 from app.kafka.security import Security
+from app.kafka.visit import VisitFailed
 from config.settings import SettingsError, TopicSettings, load_topic_settings
 
-VIOLATED, WRONG_SETTINGS, UNREADABLE, INTERRUPTED = 1, 2, 3, 130
+VIOLATED, WRONG_SETTINGS, INTERRUPTED = 1, 2, 130
 
 
 def main(arguments: list[str]) -> int:
@@ -31,8 +30,8 @@ def main(arguments: list[str]) -> int:
         report = asyncio.run(_audit(settings, options))
     except StartFailed as error:
         return _stop(WRONG_SETTINGS, str(error))
-    except AuditFailed as error:
-        return _stop(UNREADABLE, str(error))
+    except VisitFailed as error:
+        return _stop(error.status, str(error))
     except KeyboardInterrupt:
         return _stop(INTERRUPTED, "interrupted")
     finally:
@@ -47,8 +46,6 @@ def main(arguments: list[str]) -> int:
 
 async def _audit(settings: TopicSettings, options: Options) -> Report:
     kafka, security = settings.kafka, Security(settings.security)
-    if trouble := await find_trouble(kafka.bootstrap_servers, security):
-        raise AuditFailed(trouble)
     progress = Progress()
     try:
         return await audit(
@@ -59,8 +56,8 @@ async def _audit(settings: TopicSettings, options: Options) -> Report:
             committed_by=kafka.consumer_group if options.committed else None,
             since_ms=options.since_ms,
             isolation=options.isolation,
+            security=security,
             on_progress=progress,
-            **security.client_options,
         )
     finally:
         progress.end()

@@ -16,8 +16,8 @@ examples:
   streamrank audit --input-topic images --output-topic rankings --guarantee exactly_once
   streamrank audit --json --all > audit.json
 
-exit status: 0 when all holds, 1 when not, 2 for wrong options or settings, 3 when the topics could not be read,
-130 after Ctrl-C
+exit status: 0 all holds; 1 it does not; 2 wrong options or settings, or no such topic; 3 no broker can be reached, it
+denies what is asked, or the group has committed nothing; 130 after Ctrl-C
 """
 # Each option stands for a variable, and wins.
 _VARIABLES = {

@@ -1,45 +1,30 @@
 """What a broker is asked besides its records; asking changes nothing."""
 
-from collections.abc import Collection
-from typing import Any
+from aiokafka.admin.config_resource import ConfigResourceType
+from aiokafka.errors import KafkaError
+from aiokafka.protocol.admin import DescribeConfigsRequest
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import KafkaConnectionError, KafkaError
+from app.kafka.client import AnswerLost, Client
 
 _POLICY = "cleanup.policy"
+_WAY = "questions"
 
 
-async def committed(
-    group: str, partitions: Collection[TopicPartition], **connection: Any
-) -> dict[TopicPartition, int | None]:
-    """Return the offset of each partition up to which *group* has committed; None where it has not.
-
-    The group does not notice: nobody joins it.
-    """
-    member = AIOKafkaConsumer(group_id=group, enable_auto_commit=False, **connection)
-    try:
-        await member.start()
-        member.assign(partitions)
-        return {each: await member.committed(each) for each in partitions}
-    finally:
-        await member.stop()
-
-
-async def is_compacted(topic: str, **connection: Any) -> bool | None:
+async def is_compacted(client: Client, topic: str) -> bool | None:
     """Whether the broker may delete records anywhere in *topic*; None when it does not tell."""
-    admin = AIOKafkaAdminClient(**connection)
+    node = client.any_node()
+    if not await client.knows(node, {DescribeConfigsRequest.API_KEY: 0}):
+        return False
     try:
-        await admin.start()
-        answers = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic, {_POLICY: None})])
-    except KafkaConnectionError:
-        return False  # the embedded broker knows no such question, nor any compaction
+        answer = await client.request(
+            node, DescribeConfigsRequest([(ConfigResourceType.TOPIC, topic, [_POLICY])]), way=_WAY
+        )
+    except AnswerLost:
+        return False  # the embedded broker hangs up; it compacts nothing
     except KafkaError:
         return None
-    finally:
-        await admin.close()
-    resources = [resource for answer in answers for resource in answer.resources]
-    if any(error_code for error_code, *_ in resources):
+    if any(error_code for error_code, *_ in answer.resources):
         return None
-    return any(name == _POLICY and "compact" in value for *_, entries in resources for name, value, *_ in entries)
+    return any(
+        name == _POLICY and "compact" in value for *_, entries in answer.resources for name, value, *_ in entries
+    )

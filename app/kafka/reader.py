@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 
 from aiokafka import TopicPartition
-from aiokafka.consumer.fetcher import READ_COMMITTED, PartitionRecords
+from aiokafka.consumer.fetcher import READ_COMMITTED, READ_UNCOMMITTED, PartitionRecords
 from aiokafka.errors import KafkaError, NoError, OffsetOutOfRangeError, RequestTimedOutError, for_code
 from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.protocol.offset import OffsetRequest
@@ -25,7 +25,7 @@ from app.records import Incoming
 PATIENCE_SECONDS = 30.0
 """How long brokers may fail to answer before we give up."""
 
-_FETCH_BYTES = 1_048_576
+FETCH_BYTES = 1_048_576
 _FETCH_WAIT_MS = 100
 _A_CONSUMER = -1
 _FIRST = -2
@@ -49,38 +49,69 @@ class Span(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Fetched:
-    """What a broker says of one partition; `end` does not count what belongs to transactions under way."""
+    """What a broker says of one partition; `settled` does not count what belongs to transactions under way."""
 
     version: int
     end: int
+    settled: int
     rest: list[Any]
 
-    def records(self, tp: TopicPartition, offset: int) -> PartitionRecords:
+    def records(self, tp: TopicPartition, offset: int, isolation: int) -> PartitionRecords:
         aborted = self.rest[1] if self.version >= 11 else self.rest[-2]
-        return PartitionRecords(tp, FetchedBytes(self.rest[-1]), aborted, offset, None, None, True, READ_COMMITTED)
+        return PartitionRecords(tp, FetchedBytes(self.rest[-1]), aborted, offset, None, None, True, isolation)
 
 
 class TopicReader:
-    """Reads the committed records of one topic.
+    """Reads the records of one topic.
 
     Args:
         client: the way to the brokers, which watches the topic.
         topic: what to read.
-        patience_seconds: how long brokers may fail to answer.
+        committed: whether what open and aborted transactions wrote is left out.
+        fetch_bytes: most to ask a broker for at once.
+        patience_seconds: how long brokers may fail to answer, and a transaction that is in the way may stay open.
     """
 
-    def __init__(self, client: Client, topic: str, *, patience_seconds: float = PATIENCE_SECONDS) -> None:
+    def __init__(
+        self,
+        client: Client,
+        topic: str,
+        *,
+        committed: bool = True,
+        fetch_bytes: int = FETCH_BYTES,
+        patience_seconds: float = PATIENCE_SECONDS,
+    ) -> None:
         self.topic = topic
         self._client = client
+        self._isolation = READ_COMMITTED if committed else READ_UNCOMMITTED
+        self._fetch_bytes = fetch_bytes
         self._patience_seconds = patience_seconds
 
-    async def spans(self) -> dict[int, Span]:
-        """What each partition holds now.
+    async def spans(self, *, settled: bool = True) -> dict[int, Span]:
+        """What each partition holds now; unless *settled*, with what belongs to transactions under way.
 
         Raises:
             KafkaError: the brokers do not say.
         """
-        return await patiently(self._spans, self._client, self._patience_seconds)
+        return await patiently(lambda: self._spans(settled=settled), self._client, self._patience_seconds)
+
+    async def offsets_at(self, timestamp_ms: int) -> dict[int, int]:
+        """The first offset of each partition whose record is of a time, in milliseconds since the epoch, or later.
+
+        Partitions without such a record are left out.
+
+        Raises:
+            KafkaError: the brokers do not say.
+        """
+
+        async def ask() -> dict[int, int]:
+            found: dict[int, int] = {}
+            for node, mine in (await self._by_leader()).items():
+                offsets = await self._offsets(node, mine, timestamp_ms)
+                found |= {tp.partition: offset for tp, offset in offsets.items() if offset >= 0}
+            return found
+
+        return await patiently(ask, self._client, self._patience_seconds)
 
     async def chunks(self, partition: int, span: Span) -> AsyncGenerator[list[Incoming], None]:
         """Yield the records of *span* in order, as they are fetched.
@@ -107,22 +138,26 @@ class TopicReader:
             if ours := [record for record in records if record.offset < span.end]:
                 yield ours
 
-    async def _spans(self) -> dict[int, Span]:
+    async def _spans(self, *, settled: bool) -> dict[int, Span]:
+        spans: dict[int, Span] = {}
+        for node, mine in (await self._by_leader()).items():
+            starts = await self._offsets(node, mine, _FIRST)
+            # Asked for the end itself, the embedded broker counts its last batch as one record.
+            fetched = await self._fetch(node, starts, max_bytes=1)
+            for tp, start in starts.items():
+                spans[tp.partition] = Span(start, fetched[tp].settled if settled else fetched[tp].end)
+        return dict(sorted(spans.items()))
+
+    async def _by_leader(self) -> dict[int, list[TopicPartition]]:
         by_leader: dict[int, list[TopicPartition]] = defaultdict(list)
         for partition in range(self._client.partition_count(self.topic)):
             tp = TopicPartition(self.topic, partition)
             by_leader[await self._client.leader(tp)].append(tp)
-        spans: dict[int, Span] = {}
-        for node, mine in by_leader.items():
-            starts = await self._first_offsets(node, mine)
-            # Asked for the end itself, the embedded broker counts its last batch as one record.
-            fetched = await self._fetch(node, starts, max_bytes=1)
-            spans |= {tp.partition: Span(start, fetched[tp].end) for tp, start in starts.items()}
-        return dict(sorted(spans.items()))
+        return by_leader
 
-    async def _first_offsets(self, node: int, tps: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
-        wanted = [(self.topic, [(tp.partition, _FIRST) for tp in tps])]
-        answer = await self._client.request(node, OffsetRequest(_A_CONSUMER, READ_COMMITTED, wanted), way=_WAY)
+    async def _offsets(self, node: int, tps: Iterable[TopicPartition], at: int) -> dict[TopicPartition, int]:
+        wanted = [(self.topic, [(tp.partition, at) for tp in tps])]
+        answer = await self._client.request(node, OffsetRequest(_A_CONSUMER, self._isolation, wanted), way=_WAY)
         offsets: dict[TopicPartition, int] = {}
         for topic, partitions in answer.topics:
             for partition, code, _timestamp, offset, *_epoch in partitions:
@@ -132,7 +167,7 @@ class TopicReader:
 
     async def _first_after(self, tp: TopicPartition, position: int) -> int:
         async def ask() -> int:
-            return (await self._first_offsets(await self._client.leader(tp), [tp]))[tp]
+            return (await self._offsets(await self._client.leader(tp), [tp], _FIRST))[tp]
 
         first = await patiently(ask, self._client, self._patience_seconds)
         if first <= position:
@@ -141,22 +176,23 @@ class TopicReader:
 
     async def _fetch_records(self, tp: TopicPartition, position: int) -> PartitionRecords:
         node = await self._client.leader(tp)
-        fetched = (await self._fetch(node, {tp: position}, max_bytes=_FETCH_BYTES))[tp]
+        fetched = (await self._fetch(node, {tp: position}, max_bytes=self._fetch_bytes))[tp]
         if not fetched.rest[-1]:
-            raise RequestTimedOutError(f"{tp.topic}[{tp.partition}]@{position}: the broker gives no records")
-        return fetched.records(tp, position)
+            why = "a transaction is open there" if fetched.end > fetched.settled else "the broker gives no records"
+            raise RequestTimedOutError(f"{tp.topic}[{tp.partition}]@{position}: {why}")
+        return fetched.records(tp, position, self._isolation)
 
     async def _fetch(
         self, node: int, positions: Mapping[TopicPartition, int], *, max_bytes: int
     ) -> dict[TopicPartition, _Fetched]:
         wanted = [(self.topic, [(tp.partition, position, max_bytes) for tp, position in positions.items()])]
-        request = FetchRequest(_FETCH_WAIT_MS, 1, max_bytes, READ_COMMITTED, wanted)
+        request = FetchRequest(_FETCH_WAIT_MS, 1, max_bytes, self._isolation, wanted)
         answer = await self._client.request(node, request, way=_WAY)
         fetched: dict[TopicPartition, _Fetched] = {}
         for topic, partitions in answer.topics:
-            for partition, code, _highwater, end, *rest in partitions:
+            for partition, code, end, settled, *rest in partitions:
                 _check(code, f"{topic}[{partition}]")
-                fetched[TopicPartition(topic, partition)] = _Fetched(answer.API_VERSION, end, rest)
+                fetched[TopicPartition(topic, partition)] = _Fetched(answer.API_VERSION, end, settled, rest)
         if missing := positions.keys() - fetched.keys():
             raise RequestTimedOutError(f"{min(missing)}: the broker says nothing of this partition")
         return fetched
