@@ -52,6 +52,19 @@ def may_pass(error: KafkaError) -> bool:
     return bool(error.retriable) or isinstance(error, KafkaConnectionError | KafkaTimeoutError)
 
 
+def require_brokers(client: AIOKafkaClient) -> None:
+    """Make sure that a client, which has just connected, knows of brokers.
+
+    aiokafka is content with one that is starting and knows of none yet, itself included. When that one goes away once
+    more, aiokafka asks nobody any more.
+
+    Raises:
+        KafkaConnectionError: it knows of none.
+    """
+    if not client.cluster.brokers():
+        raise KafkaConnectionError("the broker that answers is starting, and knows of no brokers yet")
+
+
 class _Connections(AIOKafkaClient):  # type: ignore[misc]
     """aiokafka's client, which connects to several brokers side by side: one that does not answer holds up no other."""
 
@@ -109,6 +122,7 @@ class Client:
         )
         try:
             await client.bootstrap()
+            require_brokers(client)
         except BaseException:
             await client.close()
             raise

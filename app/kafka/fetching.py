@@ -21,7 +21,7 @@ from faust.types import TP
 
 from app.backoff import endless_pauses
 from app.kafka.chunk import Chunk
-from app.kafka.client import NotSent
+from app.kafka.client import NotSent, require_brokers
 from app.kafka.fetched import take
 from app.kafka.in_flight import Room
 from app.kafka.membership import Membership
@@ -55,6 +55,7 @@ class ChunkThread(AIOKafkaConsumerThread):
 
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
+        consumer._client.bootstrap = _insisting(consumer._client)
         consumer._fetch_max_wait_ms = FETCH_MAX_WAIT_MS
         consumer._isolation_level = "read_committed"
         return consumer
@@ -256,6 +257,17 @@ class ChunkThread(AIOKafkaConsumerThread):
         if start == end:
             return None
         return Chunk(taken.records, tp=tp, start=start, end=end, nbytes=taken.nbytes, epoch=self._epochs[tp])
+
+
+def _insisting(client: Any) -> Callable[[], Coroutine[Any, Any, None]]:
+    """aiokafka's way to connect, which also fails where no brokers are known yet."""
+    connect = client.bootstrap
+
+    async def bootstrap() -> None:
+        await connect()
+        require_brokers(client)
+
+    return bootstrap
 
 
 def _pause(subscriptions: Any) -> None:

@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 import pytest
 from aiohttp import ClientSession
 from aiokafka import AIOKafkaProducer
+from aiokafka.client import AIOKafkaClient
 from confluent_kafka.admin import ResourceType
 from mode.threads import WorkerThread
 
@@ -509,6 +510,25 @@ async def test_what_a_transaction_lost_keeps_the_worker_unready_until_something_
             await run.until(lambda: "nothing is confirmed since" in (run.health.unready() or ""))
         await run.ready()
     assert len(await asyncio.to_thread(topics.client.read_all, topics.output)) == 1
+
+
+async def test_a_broker_that_knows_of_no_brokers_yet_is_asked_again(topics: Topics, monkeypatch: pytest.MonkeyPatch):
+    bootstrap = AIOKafkaClient.bootstrap
+    early: list[AIOKafkaClient] = []
+
+    async def starting(client: AIOKafkaClient) -> None:
+        await bootstrap(client)
+        # Our own client, and the consumer's; each of them, in vain, once.
+        if len(early) in {0, 2}:
+            client.cluster._brokers.clear()
+        early.append(client)
+
+    monkeypatch.setattr(AIOKafkaClient, "bootstrap", starting)
+    async with running(topics, NumpyModel(), monkeypatch) as run:
+        await run.ready()
+        assert len(early) == 4
+        await asyncio.to_thread(topics.client.write, topics.input, rows(1))
+        await asyncio.to_thread(topics.client.wait_until_committed, topics.input, topics.group)
 
 
 async def test_a_watch_that_breaks_ends_the_worker_with_1(topics: Topics, monkeypatch: pytest.MonkeyPatch):
