@@ -34,18 +34,20 @@ class Membership:
         self._push = coordinator._push_error_to_user
         self._client.send = self._send_in_time
         coordinator._push_error_to_user = self._tell
-        coordinator._do_heartbeat = self._noting(coordinator._do_heartbeat)
-        coordinator._on_join_complete = self._noting(coordinator._on_join_complete)
+        self._beat, coordinator._do_heartbeat = coordinator._do_heartbeat, self._do_heartbeat
+        self._joined, coordinator._on_join_complete = coordinator._on_join_complete, self._on_join_complete
 
-    def _noting(self, ask: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
-        async def noted(*args: Any, **kwargs: Any) -> Any:
-            asked_at = awake()
-            answer = await ask(*args, **kwargs)
-            if answer is not False:
-                self.heard_at = asked_at
-            return answer
+    async def _do_heartbeat(self) -> bool:
+        asked_at = awake()
+        answered: bool = await self._beat()
+        if answered:
+            self.heard_at = asked_at
+        return answered
 
-        return noted
+    async def _on_join_complete(self, *about: Any) -> Any:
+        # Before anything is done about it, since partitions are opened only by who was heard.
+        self.heard_at = awake()
+        return await self._joined(*about)
 
     def _tell(self, error: KafkaError) -> Awaitable[Any]:
         self._on_failure(denied(error) if isinstance(error, DENIED) else error)
