@@ -143,9 +143,14 @@ class Pipeline:
         return None
 
     @property
-    def unconfirmed(self) -> bool:
+    def publishes(self) -> bool:
         """Whether rankings wait to be confirmed by a broker."""
-        return bool(self._lost) or any(lane.producer.waits for lane in self._lanes.values())
+        return any(lane.producer.waits for lane in self._lanes.values())
+
+    @property
+    def unconfirmed(self) -> bool:
+        """Whether they do, or what was lost is on its way to that again."""
+        return bool(self._lost) or self.publishes
 
     def rebalanced(self) -> None:
         """Count that the partitions were shared out anew, also when none is ours."""

@@ -37,6 +37,9 @@ class Watchdog:
         self._model_timeout_seconds = model_timeout_seconds
         self._stuck_seconds = stuck_seconds
         self._on_stuck = on_stuck
+        self._looked_at = progress.now
+        self._attempts = 0
+        self._unsent_seconds = 0.0
 
     async def run(self) -> None:
         """Watch until something is stuck, or until cancelled."""
@@ -51,13 +54,22 @@ class Watchdog:
         if calling > self._model_timeout_seconds:
             limit = f"MODEL_TIMEOUT_SECONDS={self._model_timeout_seconds:g}"
             return Stuck(f"a model call has not returned for {calling:.0f} s, longer than {limit}")
-        excused = self._serving.broker_trouble or not self._serving.waits
+        excused = bool(self._serving.broker_trouble) or not self._serving.waits
         if calling or excused:
             self._progress.moved()
-        if excused or not self._serving.pipeline.unconfirmed:
-            self._progress.sent()
+        self._note_what_is_unsent(excused=excused)
         if (still := self._progress.still_seconds) > self._stuck_seconds:
             return Stuck(f"records wait and brokers answer, but nothing has moved for {still:.0f} s")
-        if (unsent := self._progress.unsent_seconds) > self._stuck_seconds:
-            return Stuck(f"rankings wait and brokers answer, but none has been sent for {unsent:.0f} s")
+        if self._unsent_seconds > self._stuck_seconds:
+            waited = f"{self._unsent_seconds:.0f} s"
+            return Stuck(f"rankings wait and brokers answer, but none has been sent for {waited}")
         return None
+
+    def _note_what_is_unsent(self, *, excused: bool) -> None:
+        """Add up for how long rankings have waited to be sent, through all attempts of transactions that were lost."""
+        pipeline, attempts, now = self._serving.pipeline, self._progress.attempts, self._progress.now
+        if excused or attempts != self._attempts or not pipeline.unconfirmed:
+            self._unsent_seconds = 0.0
+        elif pipeline.publishes:
+            self._unsent_seconds += now - self._looked_at
+        self._attempts, self._looked_at = attempts, now

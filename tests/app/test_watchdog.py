@@ -19,7 +19,7 @@ class Bench:
         self.progress = Progress(lambda: self.now)
         self.serving: Any = SimpleNamespace(
             scorer=SimpleNamespace(longest_call_seconds=0.0),
-            pipeline=SimpleNamespace(unconfirmed=False),
+            pipeline=SimpleNamespace(unconfirmed=False, publishes=False),
             broker_trouble=None,
             waits=True,
         )
@@ -76,16 +76,30 @@ def test_whoever_stands_still_for_a_reason_is_left_alone_and_has_all_the_time_af
 
 def test_rankings_that_wait_while_none_is_sent_are_told_whatever_else_moves():
     bench = Bench()
-    bench.serving.pipeline.unconfirmed = True
+    bench.serving.pipeline.unconfirmed = bench.serving.pipeline.publishes = True
     for _ in range(3):
         assert bench.after(20) is None
         bench.progress.moved()
     assert "none has been sent for 61 s" in str(bench.after(1))
 
 
+def test_what_is_predicted_again_after_a_loss_may_take_its_time_but_makes_nothing_undone():
+    bench = Bench()
+    pipeline = bench.serving.pipeline
+    pipeline.unconfirmed = True
+    for _ in range(8):
+        pipeline.publishes = True
+        assert bench.after(7) is None
+        pipeline.publishes = False
+        assert bench.after(50) is None
+        bench.progress.moved()
+    pipeline.publishes = True
+    assert "none has been sent for 63 s" in str(bench.after(7))
+
+
 def test_whoever_sends_now_and_then_is_left_alone():
     bench = Bench()
-    bench.serving.pipeline.unconfirmed = True
+    bench.serving.pipeline.unconfirmed = bench.serving.pipeline.publishes = True
     for _ in range(5):
         assert bench.after(59) is None
         bench.progress.attempted()
