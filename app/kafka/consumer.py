@@ -5,7 +5,6 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
-from aiokafka.errors import KafkaError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
@@ -13,8 +12,8 @@ from mode import ServiceT
 
 from app.kafka.books import Books
 from app.kafka.chunk import Chunk
-from app.kafka.client import may_pass
 from app.kafka.fetching import FAUST_LOGGER, ChunkThread
+from app.kafka.gap import account_for_gap
 from app.kafka.letting_go import LettingGo
 from app.kafka.opening import Opening
 from app.kafka.openings import Openings
@@ -101,7 +100,7 @@ class Consumer(driver.Consumer):
             return {}
         for tp, chunk in chunks.items():
             if self.is_current(chunk) and not self.books.watermarks[tp].joins(chunk):
-                await self._account_for_gap(tp, chunk)
+                await account_for_gap(self, chunk)
         return {tp: chunk for tp, chunk in chunks.items() if self._register(chunk)}
 
     async def _make_room(self, made: Callable[[], bool], timeout_seconds: float) -> None:
@@ -123,31 +122,11 @@ class Consumer(driver.Consumer):
         chunk.acknowledged = not chunk and not self.app.commits_with_outputs
         return not chunk.acknowledged
 
-    async def _account_for_gap(self, tp: TP, chunk: Chunk) -> None:
-        """Go on with what the broker still has, and say so; any other gap is left to be found as one."""
-        watermark = self.books.watermarks[tp]
-        wanted = watermark.position
-        where = {"topic": tp.topic, "partition": tp.partition}
-        try:
-            earliest, ends = await self.earliest_offsets(tp), await self.highwaters(tp)
-        except KafkaError as error:
-            if not may_pass(error):
-                raise
-            logger.warning("records are missing, and the broker does not say why; reading again", extra=where)
-            self.drop(tp)
-            self.reopen(tp)
-            return
-        if not self.is_current(chunk) or earliest[tp] <= wanted <= ends[tp]:
-            return
-        if chunk.start < wanted and len(watermark):
-            return  # a topic made anew under our hands: its offsets do not go with those in flight
-        logger.error(
-            "the broker no longer has what comes next (retention, or a topic made anew); going on with what it has",
-            extra={**where, "wanted": wanted, "next": chunk.start},
-        )
-        # Where the topic was made anew, Faust would otherwise commit nothing below the old offset.
-        self._committed_offset[tp] = chunk.start
-        watermark.skip_to(chunk.start)
+    def go_on_at(self, tp: TP, offset: int) -> None:
+        """What lies before *offset* and was not fetched is gone; it counts as done."""
+        # Where a topic was made anew, Faust would otherwise commit nothing below the old offset.
+        self._committed_offset[tp] = offset
+        self.books.watermarks[tp].skip_to(offset)
 
     def _to_message(self, tp: TP, record: Any) -> ConsumerMessage:
         chunks: list[Chunk] = record
