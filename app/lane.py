@@ -91,9 +91,12 @@ class Lane:
         self._task.cancel()
         for work in self._work:
             work.outcomes.cancel()
-        await asyncio.gather(self._task, *(work.outcomes for work in self._work), return_exceptions=True)
-        self._work.clear()
-        await self.producer.close()
+        try:
+            await asyncio.gather(self._task, *(work.outcomes for work in self._work), return_exceptions=True)
+        finally:
+            # Also when whoever closes is cancelled: the broker would be kept waiting.
+            self._work.clear()
+            await self.producer.close()
 
     async def _run(self) -> None:
         clock = asyncio.get_running_loop().time

@@ -90,9 +90,8 @@ class Pipeline:
         Raises:
             ProducerLost: it cannot be made ready now; trying again may help.
         """
-        if (lane := self._lanes.get(tp)) is not None:
+        if (lane := self._lanes.pop(tp, None)) is not None:
             await lane.close()
-            del self._lanes[tp]
         producer = self._producer_for(TopicPartition(*tp))
         try:
             await producer.open()

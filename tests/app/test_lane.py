@@ -355,3 +355,27 @@ def test_chunks_leave_in_order_once_each_and_are_acknowledged_only_after_their_c
         assert [type(failure) for failure in outlet.failures] == [ConnectionError]
     else:
         assert outlet.failures == []
+
+
+async def test_a_close_that_is_cancelled_lets_go_of_the_producer_all_the_same():
+    outlet = Outlet()
+    publishing = asyncio.Event()
+
+    async def stubborn(_producer: object, _ready: Sequence[Work]) -> None:
+        publishing.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.Event().wait()  # until it is cancelled once more
+
+    lane = Lane(outlet, stubborn, on_done=lambda _: None, on_failure=outlet.failures.append, epoch=0)
+    done = future()
+    done.set_result([])
+    lane.put(outlet.work(run_of(0, 1), done))
+    await publishing.wait()
+    closing = asyncio.create_task(lane.close())
+    await settled()
+    assert (closing.done(), outlet.closed) == (False, 0)
+    closing.cancel()
+    await asyncio.wait([closing])
+    assert (closing.cancelled(), outlet.closed) == (True, 1)
