@@ -52,6 +52,10 @@ class BatchLimit:
                 extra={"rows_failed": rows, "rows_now": self._rows, "rows_at_most": self._most},
             )
 
+    def restore(self, rows: int) -> None:
+        """Take note that it was the fault of one row that the limit is not *rows* any more."""
+        self._rows = max(self._rows, min(rows, self._most))
+
     def went_through(self, rows: int) -> None:
         """Take note that the model answered *rows* rows; only those that fill the limit are a reason to raise it."""
         if self._rows <= rows and self._rows < self._most and self._clock() - self._changed >= self._raise_seconds:

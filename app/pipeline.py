@@ -142,14 +142,14 @@ class Pipeline:
         return None
 
     @property
-    def publishes(self) -> bool:
-        """Whether rankings wait to be confirmed by a broker."""
-        return any(lane.producer.waits for lane in self._lanes.values())
+    def publishing(self) -> set[TP]:
+        """The partitions whose rankings wait to be confirmed by a broker."""
+        return {tp for tp, lane in self._lanes.items() if lane.producer.waits}
 
     @property
-    def unconfirmed(self) -> bool:
-        """Whether they do, or what was lost is on its way to that again."""
-        return bool(self._lost) or self.publishes
+    def unconfirmed(self) -> set[TP]:
+        """Those, and the ones that have lost something which is on its way to that again."""
+        return self.publishing | self._lost.keys()
 
     def rebalanced(self) -> None:
         """Count that the partitions were shared out anew, also when none is ours."""
@@ -160,7 +160,10 @@ class Pipeline:
             _, late = await asyncio.wait(busy, timeout=self.drain_seconds)
             for task in late:
                 task.cancel()
-        unfinished = sum(not lane.is_idle for lane in self._lanes.values())
+        # What was lost and is not open again has no lane.
+        unfinished = sum(not lane.is_idle for lane in self._lanes.values()) + len(
+            self._lost.keys() - self._lanes.keys()
+        )
         if unfinished:
             logger.warning("partitions let go with work unfinished; it is read again", extra={"lanes": unfinished})
         return not unfinished

@@ -1,6 +1,7 @@
 """Notice that nothing moves although something waits, and nobody outside is to blame."""
 
 import time
+from collections import Counter
 from collections.abc import Callable
 
 
@@ -11,23 +12,23 @@ class Progress:
         clock: seconds.
 
     Attributes:
-        attempts: how often brokers were asked to take something. What a transaction lost is fetched and predicted
-            again, so all else may seem to move while nothing gets out.
+        attempts: how often brokers were asked to take something for an input partition, or (None) for any. What a
+            transaction lost is fetched and predicted again, so all else may seem to move while nothing gets out.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._moved_at = clock()
-        self.attempts = 0
+        self.attempts: Counter[tuple[str, int] | None] = Counter()
 
     def moved(self) -> None:
         """Something moved, or there was a reason for standing still."""
         self._moved_at = self._clock()
 
-    def attempted(self) -> None:
+    def attempted(self, source: tuple[str, int] | None = None) -> None:
         """A broker was asked, whatever it said: whoever sends is alive."""
         self.moved()
-        self.attempts += 1
+        self.attempts[source] += 1
 
     @property
     def now(self) -> float:

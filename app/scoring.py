@@ -66,18 +66,19 @@ class Scorer:
             ModelFailed: the model is at fault, not the rows: it failed at every attempt, or answers for another number
                 of rows.
         """
-        answers = await self._score(_merge(slices))
+        answers = await self._score(_merge(slices), self.limit.rows)
         return Scored.of(answers).split([len(part) for part in slices])
 
-    async def _score(self, columns: Columns) -> list[TopK | RejectedRecord]:
-        """The answers about consecutive rows."""
-        answer = await self._patience.ask(lambda: self._ask(columns))
+    async def _score(self, columns: Columns, limit: int) -> list[TopK | RejectedRecord]:
+        """The answers about consecutive rows of a batch; *limit* is how many one might have when it began."""
+        answer = await self._patience.ask(lambda: self._ask(columns, limit))
         if answer is not None:
             return [answer]
         half = height(columns) // 2
-        return [*await self._score(_rows(columns, 0, half)), *await self._score(_rows(columns, half, None))]
+        halves = _rows(columns, 0, half), _rows(columns, half, None)
+        return [*await self._score(halves[0], limit), *await self._score(halves[1], limit)]
 
-    async def _ask(self, columns: Columns) -> TopK | RejectedRecord | None:
+    async def _ask(self, columns: Columns, limit: int) -> TopK | RejectedRecord | None:
         """The model's answer; the rejection of a row that is alone; None when the halves have to be asked for."""
         rows = height(columns)
         if rows > self.limit.rows:
@@ -88,11 +89,11 @@ class Scorer:
             return None if rows > 1 else await self._rejection(error)
         except OutOfMemory as error:
             self.limit.lower(rows)
-            return None if rows > 1 else await self._second_try(columns, error)
+            return None if rows > 1 else await self._second_try(columns, limit, error)
         self.limit.went_through(rows)
         return ranking
 
-    async def _second_try(self, columns: Columns, error: OutOfMemory) -> TopK | RejectedRecord:
+    async def _second_try(self, columns: Columns, limit: int, error: OutOfMemory) -> TopK | RejectedRecord:
         """The answer about a row that memory did not suffice for; it may have been short for a moment only."""
         if not await self._calls.answers():
             raise ModelUnavailable(f"the device's memory does not hold a single row: {error}") from error
@@ -101,6 +102,7 @@ class Scorer:
         except RowsRefused as refused:
             return await self._rejection(refused)
         except OutOfMemory as again:
+            self.limit.restore(limit)
             return RejectedRecord(Reason.MODEL_ERROR, f"the device's memory does not hold this record: {again}")
 
     async def _rejection(self, error: RowsRefused) -> RejectedRecord:

@@ -27,17 +27,20 @@ class Serving:
         """Why no records can be worked on now; None when they can."""
         if not self.consumer.joined:
             return "the consumer group is being rebalanced"
-        return self.broker_trouble or self._opening or self.pipeline.trouble or self.scorer.trouble
+        return self.broker_trouble or self._leaderless or self._opening or self.pipeline.trouble or self.scorer.trouble
 
     @property
     def broker_trouble(self) -> str | None:
         """What is wrong outside of this process."""
         if self.topics.trouble is not None:
             return self.topics.trouble
-        if self.lag.leaderless:
-            return f"no broker leads {', '.join(f'{tp.topic}[{tp.partition}]' for tp in self.lag.leaderless)}"
         silent = self.lag.silent_seconds
         return f"the broker has not answered for {silent:.0f} s" if silent > SILENT_SECONDS else None
+
+    @property
+    def _leaderless(self) -> str | None:
+        leaderless = [f"{tp.topic}[{tp.partition}]" for tp in self.lag.leaderless]
+        return f"no broker leads {', '.join(leaderless)}" if leaderless else None
 
     @property
     def _opening(self) -> str | None:
@@ -49,4 +52,4 @@ class Serving:
         """Whether there is something to work on, or nobody knows."""
         if not self.consumer.joined or self.consumer.app.in_flight.records:
             return True
-        return any(lag.records for lag in self.lag.partitions.values())
+        return any(lag.records for tp, lag in self.lag.partitions.items() if tp not in self.lag.leaderless)

@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Callable
 
+from faust.types import TP
+
 from app.errors import Stuck
 from app.progress import Progress
 from app.serving import Serving
@@ -38,8 +40,8 @@ class Watchdog:
         self._stuck_seconds = stuck_seconds
         self._on_stuck = on_stuck
         self._looked_at = progress.now
-        self._attempts = 0
-        self._unsent_seconds = 0.0
+        # By partition: the attempts when it began to wait, and for how long it has waited since.
+        self._unsent: dict[TP, tuple[int, float]] = {}
 
     async def run(self) -> None:
         """Watch until something is stuck, or until cancelled."""
@@ -60,16 +62,22 @@ class Watchdog:
         self._note_what_is_unsent(excused=excused)
         if (still := self._progress.still_seconds) > self._stuck_seconds:
             return Stuck(f"records wait and brokers answer, but nothing has moved for {still:.0f} s")
-        if self._unsent_seconds > self._stuck_seconds:
-            waited = f"{self._unsent_seconds:.0f} s"
-            return Stuck(f"rankings wait and brokers answer, but none has been sent for {waited}")
+        for tp, (_, seconds) in self._unsent.items():
+            if seconds > self._stuck_seconds:
+                where = f"{tp.topic}[{tp.partition}]"
+                return Stuck(f"rankings of {where} wait and brokers answer, but none has been sent for {seconds:.0f} s")
         return None
 
     def _note_what_is_unsent(self, *, excused: bool) -> None:
         """Add up for how long rankings have waited to be sent, through all attempts of transactions that were lost."""
-        pipeline, attempts, now = self._serving.pipeline, self._progress.attempts, self._progress.now
-        if excused or attempts != self._attempts or not pipeline.unconfirmed:
-            self._unsent_seconds = 0.0
-        elif pipeline.publishes:
-            self._unsent_seconds += now - self._looked_at
-        self._attempts, self._looked_at = attempts, now
+        pipeline, counts, now = self._serving.pipeline, self._progress.attempts, self._progress.now
+        unsent: dict[TP, tuple[int, float]] = {}
+        for tp in set() if excused else pipeline.unconfirmed:
+            attempts = counts[tp] + counts[None]
+            before, seconds = self._unsent.get(tp, (attempts, 0.0))
+            if attempts != before:
+                seconds = 0.0
+            elif tp in pipeline.publishing:
+                seconds += now - self._looked_at
+            unsent[tp] = attempts, seconds
+        self._unsent, self._looked_at = unsent, now

@@ -126,8 +126,8 @@ def _uncommitted(topic: str, spans: Mapping[int, Span], stops: Mapping[int, int]
 def _unknown(topic: str, compacted: bool | None) -> Iterator[str]:
     if compacted is None:
         yield (
-            f"the broker does not tell whether {topic} is compacted (grant DescribeConfigs): answers to offsets that "
-            "it does not have are taken for answers to what it has deleted"
+            f"the broker does not tell whether {topic} is compacted (may this user ask? it takes DescribeConfigs): "
+            "answers to offsets that it does not have are taken for answers to what it has deleted"
         )
 
 

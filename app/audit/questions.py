@@ -4,10 +4,12 @@ from aiokafka.admin.config_resource import ConfigResourceType
 from aiokafka.errors import KafkaError
 from aiokafka.protocol.admin import DescribeConfigsRequest
 
-from app.kafka.client import AnswerLost, Client
+from app.kafka.client import Client
+from app.kafka.reader import patiently
 
 _POLICY = "cleanup.policy"
 _WAY = "questions"
+_PATIENCE_SECONDS = 2.0
 
 
 async def is_compacted(client: Client, topic: str) -> bool | None:
@@ -15,14 +17,11 @@ async def is_compacted(client: Client, topic: str) -> bool | None:
     node = client.any_node()
     if not await client.knows(node, {DescribeConfigsRequest.API_KEY: 0}):
         return False
+    question = DescribeConfigsRequest([(ConfigResourceType.TOPIC, topic, [_POLICY])])
     try:
-        answer = await client.request(
-            node, DescribeConfigsRequest([(ConfigResourceType.TOPIC, topic, [_POLICY])]), way=_WAY
-        )
-    except AnswerLost:
-        return False  # the embedded broker hangs up; it compacts nothing
+        answer = await patiently(lambda: client.request(node, question, way=_WAY), client, _PATIENCE_SECONDS)
     except KafkaError:
-        return None
+        return None  # the embedded broker hangs up
     if any(error_code for error_code, *_ in answer.resources):
         return None
     return any(

@@ -152,21 +152,22 @@ class Job:
         self, found: AsyncGenerator[Letter, None], progress: Progress
     ) -> AsyncGenerator[Letter, None]:
         """Pass on what is *found*, unless it may have been replayed before Kafka forgot the progress of that."""
-        first = True
+        unchecked = progress.unknown.copy()
         async with aclosing(found):
             async for letter in found:
-                if first and not progress.is_known and self._options.selection.takes(letter):
-                    first = False
+                if letter.place.partition in unchecked and self._options.selection.takes(letter):
                     self._check_age(letter)
+                    if letter.timestamp is not None:
+                        unchecked.remove(letter.place.partition)
                 yield letter
 
     def _check_age(self, oldest: Letter) -> None:
         refused_at = oldest.timestamp
         if refused_at is not None and time.time() * 1000 - refused_at > _REMEMBERED_MS:
             raise VisitFailed(
-                f"nothing is known of earlier replays (group {self.group}), and the oldest letter was refused on "
-                f"{moment.written(refused_at)}: Kafka forgets a group's progress after a week. If none of these was "
-                "ever replayed, say --from-beginning; else --since with less than a week",
+                f"nothing is known of earlier replays from partition {oldest.place.partition} (group {self.group}), "
+                f"and its oldest letter was refused on {moment.written(refused_at)}: Kafka forgets a progress after a "
+                "week. If none of these was ever replayed, say --from-beginning; else --since with less than a week",
                 _NOT_SURE,
             )
 

@@ -23,12 +23,12 @@ class Progress:
 
     Attributes:
         reader: of the dead-letter topic.
-        is_known: whether anything was found committed, or that makes no difference.
+        unknown: the partitions of which nothing was found committed, where that makes a difference.
     """
 
     def __init__(self, reader: TopicReader, selection: Selection, *, from_beginning: bool) -> None:
         self.reader = reader
-        self.is_known = from_beginning
+        self.unknown: set[int] = set()
         self._selection = selection
         self._from_beginning = from_beginning
         self._whole: dict[int, Span] = {}
@@ -57,7 +57,8 @@ class Progress:
     def left_after(self, committed: int | None, partition: int) -> Span:
         """Return what of a partition, as `whole` has seen it, is left after what is *committed*."""
         span = self._whole[partition]
-        self.is_known |= committed is not None
+        if committed is None and not self._from_beginning:
+            self.unknown.add(partition)
         # Beyond the end: that was another topic of the same name.
         if committed is not None and committed <= span.end and not self._from_beginning:
             span = Span(max(span.start, committed), span.end)

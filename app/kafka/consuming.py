@@ -19,6 +19,10 @@ from config.settings import BatchSettings, KafkaSettings
 CHUNK_RECORDS = 512
 
 
+# Who does not fetch for long is held back by a broker or a model; the watchdog tells that from being stuck.
+_NEVER_SECONDS = 1e9
+
+
 def make_app(
     kafka: KafkaSettings,
     batch: BatchSettings,
@@ -56,6 +60,7 @@ def make_app(
         broker_commit_interval=kafka.commit_interval_ms / 1000,
         broker_session_timeout=session,
         broker_heartbeat_interval=session / 5,
+        broker_max_poll_interval=_NEVER_SECONDS,
         broker_rebalance_timeout=max(session, 30.0),
         broker_request_timeout=max(2 * session, 30.0),
         topic_disable_leader=True,  # otherwise Faust makes and reads a topic of its own

@@ -21,7 +21,7 @@ from faust.types import TP
 
 from app.backoff import endless_pauses
 from app.kafka.chunk import Chunk
-from app.kafka.client import NotSent, require_brokers
+from app.kafka.client import REQUEST_TIMEOUT_MS, NotSent, require_brokers
 from app.kafka.fetched import take
 from app.kafka.in_flight import Room
 from app.kafka.membership import Membership
@@ -156,7 +156,11 @@ class ChunkThread(AIOKafkaConsumerThread):
 
     async def _committed_position(self, tp: TopicPartition) -> int:
         coordinator = self._ensure_consumer()._coordinator
-        await coordinator.ensure_coordinator_known()
+        try:
+            async with asyncio.timeout(REQUEST_TIMEOUT_MS / 1000):
+                await coordinator.ensure_coordinator_known()
+        except TimeoutError:
+            raise NotSent("the group's coordinator is not known") from None
         request = SettledOffsetsRequest(coordinator.group_id, tp.topic, tp.partition)
         offset, code = settled_offset(await coordinator._send_req(request))
         if code:

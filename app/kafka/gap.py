@@ -1,11 +1,13 @@
 """A chunk that does not begin where the one before it ended."""
 
+import asyncio
 import logging
 from typing import TYPE_CHECKING
 
 from aiokafka.errors import KafkaError
 from faust.types import TP
 
+from app.backoff import endless_pauses
 from app.kafka.chunk import Chunk
 from app.kafka.client import may_pass
 
@@ -25,15 +27,18 @@ async def account_for_gap(consumer: "Consumer", chunk: Chunk) -> None:
     watermark = consumer.books.watermarks[tp]
     wanted = watermark.position
     where = {"topic": tp.topic, "partition": tp.partition}
-    try:
-        earliest, ends = await consumer.earliest_offsets(tp), await consumer.highwaters(tp)
-    except KafkaError as error:
-        if not may_pass(error):
-            raise
-        logger.warning("records are missing, and the broker does not say why; reading again", extra=where)
-        consumer.drop(tp)
-        consumer.reopen(tp)
-        return
+    pauses = endless_pauses(0.1, 1.0)
+    while True:
+        try:
+            earliest, ends = await consumer.earliest_offsets(tp), await consumer.highwaters(tp)
+            break
+        except KafkaError as error:
+            if not may_pass(error):
+                raise
+            logger.warning("records are missing, and the broker does not say why; asking again", extra=where)
+        await asyncio.sleep(next(pauses))
+        if not consumer.is_current(chunk):
+            return  # the partition was let go meanwhile
     if not consumer.is_current(chunk) or earliest[tp] <= wanted <= ends[tp]:
         return
     if chunk.start < wanted and len(watermark):

@@ -58,7 +58,7 @@ class LagWatch:
     Attributes:
         partitions: the lag of each of the consumer's partitions.
         answered_at: when brokers answered last, on the event loop's clock.
-        leaderless: the partitions that nobody led then.
+        leaderless: those of the consumer's partitions that nobody led then.
     """
 
     def __init__(
@@ -103,10 +103,11 @@ class LagWatch:
             logger.debug("the broker does not tell its end offsets", extra={"error": repr(error)})
             if isinstance(error, BrokerResponseError):
                 self.answered_at = asyncio.get_running_loop().time()
+            self.leaderless = []
             self._age(list(self.partitions))
             return
         self.answered_at = asyncio.get_running_loop().time()
-        self.leaderless = sorted(asked - ends.keys())
+        self.leaderless = sorted(ours - ends.keys())
         self._age(self.leaderless)
         for tp, end in ends.items():
             self._update(tp, end)

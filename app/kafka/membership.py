@@ -22,11 +22,11 @@ class Membership:
         on_failure: told what ends all coordination, which aiokafka keeps to itself until records are asked for.
 
     Attributes:
-        heard_at: when the last heartbeat left that was answered, by `awake`; joining the group counts as one.
+        heard_at: when the last heartbeat left that was answered, by `awake`; the last step of joining counts as one.
     """
 
     def __init__(self, consumer: Any, on_failure: Callable[[Exception], None]) -> None:
-        self.heard_at = awake()
+        self.heard_at = self._synced_at = awake()
         self._on_failure = on_failure
         self._client = consumer._client
         coordinator = consumer._coordinator
@@ -46,7 +46,7 @@ class Membership:
 
     async def _on_join_complete(self, *about: Any) -> Any:
         # Before anything is done about it, since partitions are opened only by who was heard.
-        self.heard_at = awake()
+        self.heard_at = self._synced_at
         return await self._joined(*about)
 
     def _tell(self, error: KafkaError) -> Awaitable[Any]:
@@ -60,6 +60,8 @@ class Membership:
         aiokafka has one patience for all requests, and since joining a group may take as long as its slowest member,
         that is half a minute: much too long to find out that a connection leads nowhere any more.
         """
+        if isinstance(request, SyncGroupRequest):
+            self._synced_at = awake()
         if isinstance(request, JoinGroupRequest | SyncGroupRequest):
             return await self._send(node, request, group=group)
         try:

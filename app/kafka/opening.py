@@ -55,7 +55,7 @@ class Opening:
                 if isinstance(error, KafkaError) and not may_pass(error):
                     raise
                 logger.warning("a partition cannot be opened; trying again", extra={**where, "error": str(error)})
-            consumer.app.progress.attempted()
+            consumer.app.progress.attempted(tp)
             await asyncio.sleep(next(pauses))
 
     def _check_membership(self) -> None:

@@ -31,7 +31,7 @@ def producer_factory(client: Client, kafka: KafkaSettings, progress: Progress) -
         group=kafka.consumer_group,
         source=source,
         hold_seconds=kafka.transaction_max_ms / 1000,
-        on_attempt=progress.attempted,
+        on_attempt=lambda: progress.attempted(source),
     )
 
 

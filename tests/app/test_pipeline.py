@@ -58,6 +58,7 @@ class Outlet:
         self.confirms.set()
         self.waiting = 0
         self.failure: Exception = PublishFailed("the broker refused a batch")
+        self.waits = False
         self.commits: list[int] = []
         self.commit_fails: Exception | None = None
         self.opening_fails: Exception | None = None
@@ -385,6 +386,19 @@ async def test_a_worker_that_got_no_partition_has_finished_whatever_it_dropped_b
         assert not await rig.pipeline.partitions_revoked()
         await rig.open()
         assert await rig.pipeline.partitions_revoked()
+
+
+async def test_what_was_lost_and_cannot_be_opened_again_is_not_finished():
+    async with Rig(NumpyModel(), Outlet()) as rig:
+        rig.outlet.fails, rig.outlet.failure = lambda topic, partition: True, ProducerLost("not done in time")
+        rig.accept(rows(0, 1))
+        await rig.wait_for(lambda: bool(rig.lost))
+        rig.outlet.opening_fails = ProducerLost("no broker")
+        with pytest.raises(ProducerLost):
+            await rig.open(0)
+        assert rig.pipeline.unconfirmed == {TP(TOPIC, 0)}
+        assert not await rig.pipeline.partitions_revoked()
+        assert rig.pipeline.unconfirmed == set()
 
 
 async def test_a_new_assignment_drops_what_is_left_of_the_old_one():

@@ -397,6 +397,7 @@ async def test_a_single_row_beyond_the_memory_of_a_device_that_answers_others_is
     assert scored.refused[1].reason is Reason.MODEL_ERROR
     assert "the device's memory does not hold this record: no memory for that" in str(scored.refused[1])
     assert len(lowered) == 2  # for three rows, and for the one
+    assert limit.rows == 512  # it was the fault of that record
 
 
 async def test_memory_that_was_short_for_a_moment_costs_no_record(executor: ThreadPoolExecutor):

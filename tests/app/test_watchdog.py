@@ -5,10 +5,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from faust.types import TP
 
 from app.errors import Stuck
 from app.progress import Progress
 from app.watchdog import Watchdog
+
+OURS, OTHER = TP("in", 0), TP("in", 1)
 
 
 class Bench:
@@ -19,7 +22,7 @@ class Bench:
         self.progress = Progress(lambda: self.now)
         self.serving: Any = SimpleNamespace(
             scorer=SimpleNamespace(longest_call_seconds=0.0),
-            pipeline=SimpleNamespace(unconfirmed=False, publishes=False),
+            pipeline=SimpleNamespace(unconfirmed=set(), publishing=set()),
             broker_trouble=None,
             waits=True,
         )
@@ -76,7 +79,7 @@ def test_whoever_stands_still_for_a_reason_is_left_alone_and_has_all_the_time_af
 
 def test_rankings_that_wait_while_none_is_sent_are_told_whatever_else_moves():
     bench = Bench()
-    bench.serving.pipeline.unconfirmed = bench.serving.pipeline.publishes = True
+    bench.serving.pipeline.unconfirmed = bench.serving.pipeline.publishing = {OURS}
     for _ in range(3):
         assert bench.after(20) is None
         bench.progress.moved()
@@ -86,23 +89,33 @@ def test_rankings_that_wait_while_none_is_sent_are_told_whatever_else_moves():
 def test_what_is_predicted_again_after_a_loss_may_take_its_time_but_makes_nothing_undone():
     bench = Bench()
     pipeline = bench.serving.pipeline
-    pipeline.unconfirmed = True
+    pipeline.unconfirmed = {OURS}
     for _ in range(8):
-        pipeline.publishes = True
+        pipeline.publishing = {OURS}
         assert bench.after(7) is None
-        pipeline.publishes = False
+        pipeline.publishing = set()
         assert bench.after(50) is None
         bench.progress.moved()
-    pipeline.publishes = True
+    pipeline.publishing = {OURS}
     assert "none has been sent for 63 s" in str(bench.after(7))
 
 
-def test_whoever_sends_now_and_then_is_left_alone():
+@pytest.mark.parametrize("source", [None, OURS])
+def test_whoever_sends_now_and_then_is_left_alone(source: TP | None):
     bench = Bench()
-    bench.serving.pipeline.unconfirmed = bench.serving.pipeline.publishes = True
+    bench.serving.pipeline.unconfirmed = bench.serving.pipeline.publishing = {OURS}
     for _ in range(5):
         assert bench.after(59) is None
-        bench.progress.attempted()
+        bench.progress.attempted(source)
+
+
+def test_what_others_send_is_no_excuse():
+    bench = Bench()
+    bench.serving.pipeline.unconfirmed = bench.serving.pipeline.publishing = {OURS, OTHER}
+    for _ in range(30):
+        assert bench.after(2) is None
+        bench.progress.attempted(OTHER)
+    assert "rankings of in[0] wait" in str(bench.after(2))
 
 
 async def test_it_is_told_once(monkeypatch: pytest.MonkeyPatch):

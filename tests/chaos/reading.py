@@ -44,7 +44,7 @@ def read(topics: Topics) -> Found:
             found.copies.append(copy)
             if _sort(record) is wrong:
                 found.misplaced.append(copy)
-            if copy.source in asked and not _answers(record, *asked[copy.source], ranked=topic == topics.output):
+            elif copy.source in asked and not _answers(record, *asked[copy.source], ranked=topic == topics.output):
                 found.mixed_up.append(copy)
     return found
 
@@ -53,7 +53,16 @@ def _answers(record: Record, key: bytes | None, value: bytes | None, *, ranked: 
     """Whether what a ranking or a dead letter holds belongs to the record with this key and value."""
     if not ranked:
         return (record.key, record.value) == (key, value)
-    return record.key == key and json.loads(record.value or b"")["id"] == json.loads(value or b"")["id"]
+    return record.key == key and _id(record.value) == _id(value) is not None
+
+
+def _id(value: bytes | None) -> str | None:
+    """The id in a record or a ranking; None where there is none, in malformed records."""
+    try:
+        document = json.loads(value or b"")
+    except ValueError:
+        return None
+    return document.get("id") if isinstance(document, dict) else None
 
 
 def _records(topics: Topics, topic: str) -> Iterator[Record]:

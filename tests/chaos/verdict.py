@@ -113,8 +113,9 @@ def judge(inputs: Collection[Source], copies: Iterable[Copy], crashes: Sequence[
     newest_first = sorted(crashes, key=lambda crash: -crash.at)
     for of_one in answers.values():
         _count_duplicates(verdict, of_one, newest_first)
-    in_one_topic = [copies for copies in answers.values() if len({copy.topic for copy in copies}) == 1]
-    for late, other in _out_of_order(_firsts(in_one_topic)):
+    for late, other in _out_of_order(_firsts(answers.values())):
+        if len({copy.topic for copy in answers[late.source]}) > 1:
+            continue
         frozen = any(_was_frozen(copy, crashes) for copy in (late, other))
         (verdict.apart if frozen else verdict.out_of_order).append(late)
     return verdict
@@ -133,8 +134,9 @@ def _count_duplicates(verdict: Verdict, copies: Sequence[Copy], crashes: Sequenc
 
 
 def _firsts(answers: Iterable[Sequence[Copy]]) -> Iterator[Copy]:
-    """The first copy of each record."""
-    return (copies[0] for copies in answers)
+    """The first copy of each record in each topic."""
+    for copies in answers:
+        yield from {copy.topic: copy for copy in reversed(copies)}.values()
 
 
 def _out_of_order(firsts: Iterable[Copy]) -> Iterator[tuple[Copy, Copy]]:

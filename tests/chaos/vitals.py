@@ -4,11 +4,14 @@ import os
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import nan
 from pathlib import Path
 from statistics import linear_regression, median
 
 from tests.chaos.member import Member
 
+# Below this a median says nothing.
+_ENOUGH_LOOKS = 5
 _PAGE_MIB = os.sysconf("SC_PAGE_SIZE") / 1024 / 1024
 
 
@@ -55,7 +58,7 @@ class Growth:
     Attributes:
         rss_mib_a_minute: slope of the straight line that fits best.
         descriptors: median of the last third less that of the first third, at the same number of partitions; where
-            there were several numbers of them, the most.
+            there were several numbers of them, the most; nan where there is nothing to compare.
         threads: likewise.
         tasks: likewise.
         looks: all that was seen, warm-up included.
@@ -78,7 +81,8 @@ class Growth:
 
         def growth(figure: Callable[[Vitals], float]) -> float:
             return max(
-                median(map(figure, last[count])) - median(map(figure, first[count])) for count in first.keys() & last
+                (median(map(figure, last[count])) - median(map(figure, first[count])) for count in first.keys() & last),
+                default=nan,
             )
 
         return cls(
@@ -94,4 +98,4 @@ def _by_partitions(looks: Sequence[Vitals]) -> dict[int, list[Vitals]]:
     found: defaultdict[int, list[Vitals]] = defaultdict(list)
     for look in looks:
         found[look.partitions].append(look)
-    return found
+    return {count: mine for count, mine in found.items() if len(mine) >= _ENOUGH_LOOKS}

@@ -212,13 +212,17 @@ def test_where_the_progress_may_have_been_forgotten_nothing_is_written_unasked(
     for options in ([], ["--yes"], ["--dry-run"]):
         refused = run("replay", *options)
         assert refused.status == 1
-        assert "Kafka forgets a group's progress after a week" in refused.err
+        assert "Kafka forgets a progress after a week" in refused.err
     assert topics.client.read_all(topics.input) == []
+    # The progress of another partition says nothing of this one.
+    topics.client.write(topics.dead_letters, [written(outgoing(2, source=source), 1, now)])
+    topics.client.commit(topics.dead_letters, f"{topics.group}.replay", {1: 0})
+    assert "from partition 0" in run("replay").err
     assert run("replay", "--since", "7d").status == 0
-    assert len(topics.client.read_all(topics.input)) == 1
+    assert len(topics.client.read_all(topics.input)) == 2
     assert run("replay", "--from-beginning").status == 0
     assert run("replay").said[-1].startswith("nothing is left")
-    assert len(topics.client.read_all(topics.input)) == 3
+    assert len(topics.client.read_all(topics.input)) == 5
 
 
 @pytest.mark.parametrize("filters", [["--reason", "empty"], ["--place", "3@0"]])

@@ -131,8 +131,22 @@ async def test_partitions_that_nobody_leads_are_named_and_hold_up_no_other():
     now += 5
     await watch._look()
     assert (board.shown, watch.leaderless) == ({0: (2, 5.0), 1: (3, 5.0)}, [TP(TOPIC, 0)])
-    serving: Any = SimpleNamespace(topics=SimpleNamespace(trouble=None), lag=watch)
-    assert Serving.broker_trouble.fget(serving) == f"no broker leads {TOPIC}[0]"
+    serving: Any = Serving(
+        consumer=SimpleNamespace(joined=True, opening=[], app=SimpleNamespace(in_flight=SimpleNamespace(records=0))),
+        pipeline=SimpleNamespace(trouble=None),
+        scorer=SimpleNamespace(trouble=None),
+        lag=watch,
+        topics=SimpleNamespace(trouble=None),
+    )
+    assert serving.trouble == f"no broker leads {TOPIC}[0]"
+    # Others are watched all the same; what nobody leads is nothing to work on.
+    assert (serving.broker_trouble, serving.waits) == (None, True)
+    known = {TP(TOPIC, 1): 8}
+    await watch._look()
+    assert not serving.waits
+    consumer.assigned = {TP(TOPIC, 1)}
+    await watch._look()
+    assert (watch.leaderless, serving.trouble) == ([], None)
 
 
 async def test_a_restarted_group_lags_from_its_commit_on(topics: Topics):

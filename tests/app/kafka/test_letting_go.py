@@ -68,6 +68,8 @@ class Thread:
         self.rejoined = 0
         self.begun: list[int] = []
         self.taken: list[Chunk] = []
+        self.earliest: int | None = None
+        self.asked = 0
 
     async def commit(self, offsets: Mapping[TP, int]) -> bool:
         self.commits.append(dict(offsets))
@@ -88,7 +90,13 @@ class Thread:
         return {OURS: self.taken.pop(0)}
 
     async def earliest_offsets(self, *_tps: TP) -> Mapping[TP, int]:
-        raise KafkaTimeoutError
+        self.asked += 1
+        if self.earliest is None:
+            raise KafkaTimeoutError
+        return {OURS: self.earliest}
+
+    async def highwaters(self, *_tps: TP) -> Mapping[TP, int]:
+        return {OURS: 100}
 
     def assignment(self) -> set[TP]:
         return {OURS}
@@ -256,10 +264,18 @@ async def test_room_that_was_made_while_more_was_waited_for_is_used_at_once():
                 asyncio.get_running_loop().call_later(0.0005, house.consumer.acknowledge, chunk)
 
 
-async def test_a_gap_that_the_broker_does_not_explain_is_read_again():
+async def test_a_gap_is_asked_about_until_the_broker_answers_or_the_partition_goes():
     house = House()
     await house.assign()
-    house.thread.taken = [house.chunk(5)]
-    assert await house.consumer._getmany(None, 1.0) == {}
-    await until(lambda: len(house.thread.begun) == 2)
-    assert house.listener.failures == []
+    chunk = house.chunk(5)
+    house.thread.taken = [chunk]
+    taking = asyncio.create_task(house.consumer._getmany(None, 1.0))
+    await until(lambda: house.thread.asked > 2)
+    house.thread.earliest = 5
+    assert await taking == {OURS: chunk}
+    house.thread.earliest = None
+    house.thread.taken = [house.chunk(9)]
+    taking = asyncio.create_task(house.consumer._getmany(None, 1.0))
+    await until(lambda: house.thread.asked > 6)
+    await house.consumer.drain()
+    assert await taking == {}
