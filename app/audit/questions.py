@@ -9,7 +9,7 @@ from app.kafka.reader import patiently
 
 _POLICY = "cleanup.policy"
 _WAY = "questions"
-_PATIENCE_SECONDS = 2.0
+_PATIENCE_SECONDS = 0.5
 
 
 async def is_compacted(client: Client, topic: str) -> bool | None:
