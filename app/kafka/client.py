@@ -33,6 +33,7 @@ from app.kafka.protocol import QuietMetadataRequest
 REQUEST_TIMEOUT_MS = 8_000
 # Partitions that a topic gains are known within this.
 METADATA_MAX_AGE_MS = 30_000
+_GOODBYE_SECONDS = 1.0
 
 
 class NotSent(KafkaError):  # type: ignore[misc]
@@ -106,6 +107,7 @@ class Client:
         self._guard = guard
         self._started: _Connections | None = None
         self._counts: dict[str, int] = {}
+        self._hung_up: set[asyncio.Future[Any]] = set()
 
     async def start(self) -> None:
         """Connect.
@@ -133,6 +135,9 @@ class Client:
         if self._started is not None:
             client, self._started = self._started, None
             await client.close()
+        if self._hung_up:
+            # TLS says goodbye, and hears it, before a connection is over.
+            await asyncio.wait(self._hung_up, timeout=_GOODBYE_SECONDS)
 
     @property
     def _client(self) -> _Connections:
@@ -224,7 +229,9 @@ class Client:
         if self._started is not None:
             connections = self._started._conns
             for name in [each for each in connections if each[1] == way]:
-                connections.pop(name).close()
+                closed = connections.pop(name).close()
+                self._hung_up.add(closed)
+                closed.add_done_callback(self._hung_up.discard)
 
     async def request(self, node: int, request: Any, *, way: Hashable = 0) -> Any:
         """Send one request, once, and return the answer.

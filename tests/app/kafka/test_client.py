@@ -14,7 +14,9 @@ from app.broker import EmbeddedBroker
 from app.kafka.client import AnswerLost, Client, NotSent
 from app.kafka.coordinator import Coordinator
 from app.ports import free_ports
+from tests.app.kafka.links import link, variables_for
 from tests.app.kafka.publishing import connected, until
+from tests.broker.secure_kafka import SecureKafka
 from tests.broker.topics import Topics
 
 
@@ -129,6 +131,17 @@ async def test_a_connection_that_is_hung_up_is_opened_anew(topics: Topics):
         client.hang_up("mine")
         assert (first.connected(), other.connected()) == (False, True)
         await client.request(node, MetadataRequest([]), way="mine")
+
+
+@pytest.mark.needs_apache_kafka
+async def test_a_connection_that_is_hung_up_is_over_when_the_client_has_stopped(secure_kafka: SecureKafka):
+    security = link(variables_for(secure_kafka, "TLS")).client_options
+    async with connected(secure_kafka.address("TLS"), security=security) as client:
+        node = client.any_node()
+        await client.request(node, MetadataRequest([]), way="mine")
+        connection = await client._client._get_conn(node, group="mine")
+        client.hang_up("mine")
+    assert connection._closed_fut.done()
 
 
 @pytest.mark.needs_apache_kafka  # the embedded broker coordinates everything, whatever it is asked for
