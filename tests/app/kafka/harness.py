@@ -70,9 +70,32 @@ class Receiver:
 
     async def wait_for(self, condition: Callable[[], bool], within: float = 60.0) -> None:
         """Return when *condition* holds."""
-        async with asyncio.timeout(within):
-            while not condition():
-                await asyncio.sleep(0.01)
+        try:
+            async with asyncio.timeout(within):
+                while not condition():
+                    await asyncio.sleep(0.01)
+        except TimeoutError as late:
+            late.add_note(self._state())
+            raise
+
+    def _state(self) -> str:
+        """Where everything stands, for whoever wonders why nothing comes."""
+        if self.app is None:
+            return "no app"
+        consumer = self.app.chunk_consumer
+        positions = {tp.partition: (each.position, each.epoch) for tp, each in consumer.books.watermarks.items()}
+        thread: Any = consumer._thread
+        inner = thread._consumer
+        fetcher = getattr(inner, "_fetcher", None)
+        return (
+            f"joined {consumer.joined}, flow {consumer.flow_active}, letting go {consumer._letting_go.has_begun}, "
+            f"assigned {sorted(consumer.assigned)}, opening {consumer.opening}, positions and epochs {positions}, "
+            f"epochs of the thread {thread._epochs}, in flight {self.app.in_flight.records}, "
+            f"aiokafka has {inner and inner.assignment()}, paused {inner and inner.paused()}, "
+            f"fetched {fetcher and list(fetcher._records)}, fetching {fetcher and fetcher._in_flight}, "
+            f"leaders {inner and [(tp, inner._client.cluster.leader_for_partition(tp)) for tp in inner.assignment()]}, "
+            f"events {self.events}, failures {self.failures}"
+        )
 
 
 @asynccontextmanager
