@@ -122,7 +122,7 @@ class ChunkThread(AIOKafkaConsumerThread):
         Raises:
             KafkaError: that is not to be known at the moment, or never, see `may_pass`.
         """
-        return await self._here(self._committed_position(TopicPartition(*tp)))
+        return await self._here(self._position_in_time(TopicPartition(*tp)))
 
     def begin(self, tp: TP, position: int, epoch: int) -> None:
         """Fetch from *position* on; chunks bear *epoch*."""
@@ -154,13 +154,17 @@ class ChunkThread(AIOKafkaConsumerThread):
 
     # -- on this thread
 
-    async def _committed_position(self, tp: TopicPartition) -> int:
-        coordinator = self._ensure_consumer()._coordinator
+    async def _position_in_time(self, tp: TopicPartition) -> int:
+        # Bounded, because aiokafka waits for coordinators, metadata and leaders much longer, and says nothing.
         try:
             async with asyncio.timeout(REQUEST_TIMEOUT_MS / 1000):
-                await coordinator.ensure_coordinator_known()
+                return await self._committed_position(tp)
         except TimeoutError:
-            raise NotSent("the group's coordinator is not known") from None
+            raise NotSent("the broker does not tell where the group goes on") from None
+
+    async def _committed_position(self, tp: TopicPartition) -> int:
+        coordinator = self._ensure_consumer()._coordinator
+        await coordinator.ensure_coordinator_known()
         request = SettledOffsetsRequest(coordinator.group_id, tp.topic, tp.partition)
         offset, code = settled_offset(await coordinator._send_req(request))
         if code:
