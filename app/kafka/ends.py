@@ -3,18 +3,15 @@
 from collections import defaultdict
 from collections.abc import Iterable
 from contextlib import suppress
-from typing import Any
 
 from aiokafka import TopicPartition
-from aiokafka.errors import KafkaError, LeaderNotAvailableError, NoError, NotLeaderForPartitionError, for_code
-from aiokafka.protocol.offset import OffsetRequest
+from aiokafka.consumer.fetcher import READ_COMMITTED
+from aiokafka.errors import LeaderNotAvailableError, NotLeaderForPartitionError
 from faust.types import TP
 
 from app.kafka.client import Client
+from app.kafka.offsets import LATEST, offsets_at
 
-_A_CONSUMER = -1
-_LATEST = -1
-_READ_COMMITTED = 1
 # Another broker leads it by now, or nobody does yet.
 _MOVED = (NotLeaderForPartitionError, LeaderNotAvailableError)
 
@@ -35,34 +32,17 @@ class EndOffsets:
         Raises:
             KafkaError: a broker does not say.
         """
-        by_leader: dict[int, list[TP]] = defaultdict(list)
-        for tp in tps:
+        by_leader: dict[int, list[TopicPartition]] = defaultdict(list)
+        for tp in (TopicPartition(*each) for each in tps):
             with suppress(LeaderNotAvailableError):
-                by_leader[await self._client.leader(TopicPartition(*tp))].append(tp)
+                by_leader[await self._client.leader(tp)].append(tp)
         ends: dict[TP, int] = {}
         for node, mine in by_leader.items():
-            told = _read(await self._client.request(node, _request(mine), way="ends"))
-            ends |= told
-            if told.keys() != set(mine):
+            offsets, errors = await offsets_at(self._client, node, mine, LATEST, isolation=READ_COMMITTED, way="ends")
+            for error in errors.values():
+                if not isinstance(error, _MOVED):
+                    raise error
+            ends |= {TP(*tp): offset for tp, offset in offsets.items()}
+            if len(offsets) < len(mine):
                 await self._client.refresh()
         return ends
-
-
-def _request(tps: Iterable[TP]) -> OffsetRequest:
-    topics: dict[str, list[tuple[int, int]]] = defaultdict(list)
-    for tp in tps:
-        topics[tp.topic].append((tp.partition, _LATEST))
-    return OffsetRequest(_A_CONSUMER, _READ_COMMITTED, list(topics.items()))
-
-
-def _read(answer: Any) -> dict[TP, int]:
-    ends: dict[TP, int] = {}
-    for topic, partitions in answer.topics:
-        for partition, code, *rest in partitions:
-            if (kind := for_code(code)) in _MOVED:
-                continue
-            if kind is not NoError:
-                error: KafkaError = kind(f"{topic}[{partition}]")
-                raise error
-            _timestamp, ends[TP(topic, partition)], *_epoch = rest
-    return ends

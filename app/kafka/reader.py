@@ -14,12 +14,12 @@ from aiokafka import TopicPartition
 from aiokafka.consumer.fetcher import READ_COMMITTED, READ_UNCOMMITTED, PartitionRecords
 from aiokafka.errors import KafkaError, NoError, OffsetOutOfRangeError, RequestTimedOutError, for_code
 from aiokafka.protocol.fetch import FetchRequest
-from aiokafka.protocol.offset import OffsetRequest
 
 from app.backoff import endless_pauses
 from app.kafka.client import Client, may_pass
 from app.kafka.fetched import FetchedBytes, take
 from app.kafka.in_flight import Room
+from app.kafka.offsets import FIRST, offsets_at
 from app.records import Incoming
 
 PATIENCE_SECONDS = 30.0
@@ -27,8 +27,6 @@ PATIENCE_SECONDS = 30.0
 
 FETCH_BYTES = 1_048_576
 _FETCH_WAIT_MS = 100
-_A_CONSUMER = -1
-_FIRST = -2
 _WAY = "reading"
 _EVERYTHING = Room(2**62, 2**62, empty=True)
 
@@ -141,7 +139,7 @@ class TopicReader:
     async def _spans(self, *, settled: bool) -> dict[int, Span]:
         spans: dict[int, Span] = {}
         for node, mine in (await self._by_leader()).items():
-            starts = await self._offsets(node, mine, _FIRST)
+            starts = await self._offsets(node, mine, FIRST)
             # Asked for the end itself, the embedded broker counts its last batch as one record.
             fetched = await self._fetch(node, starts, max_bytes=1)
             for tp, start in starts.items():
@@ -156,18 +154,14 @@ class TopicReader:
         return by_leader
 
     async def _offsets(self, node: int, tps: Iterable[TopicPartition], at: int) -> dict[TopicPartition, int]:
-        wanted = [(self.topic, [(tp.partition, at) for tp in tps])]
-        answer = await self._client.request(node, OffsetRequest(_A_CONSUMER, self._isolation, wanted), way=_WAY)
-        offsets: dict[TopicPartition, int] = {}
-        for topic, partitions in answer.topics:
-            for partition, code, _timestamp, offset, *_epoch in partitions:
-                _check(code, f"{topic}[{partition}]")
-                offsets[TopicPartition(topic, partition)] = offset
+        offsets, errors = await offsets_at(self._client, node, tps, at, isolation=self._isolation, way=_WAY)
+        for error in errors.values():
+            raise error
         return offsets
 
     async def _first_after(self, tp: TopicPartition, position: int) -> int:
         async def ask() -> int:
-            return (await self._offsets(await self._client.leader(tp), [tp], _FIRST))[tp]
+            return (await self._offsets(await self._client.leader(tp), [tp], FIRST))[tp]
 
         first = await patiently(ask, self._client, self._patience_seconds)
         if first <= position:
