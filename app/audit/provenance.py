@@ -1,7 +1,8 @@
 """Which input record an output or a dead letter answers, by its headers."""
 
 from collections.abc import Iterable
-from typing import TypeGuard
+
+from app.digits import is_number
 
 # Fewer digits than these cannot be too large for Kafka's own 64 and 32 bits; more never come from a broker.
 _OFFSET_DIGITS, _PARTITION_DIGITS = 18, 9
@@ -21,10 +22,6 @@ def answered(headers: Iterable[tuple[str, bytes | None]], topic: bytes) -> tuple
             partition = value
         elif name == "source-offset":
             offset = value
-    if source != topic or not _is_number(partition, _PARTITION_DIGITS) or not _is_number(offset, _OFFSET_DIGITS):
+    if source != topic or not is_number(partition, _PARTITION_DIGITS) or not is_number(offset, _OFFSET_DIGITS):
         return None
     return int(partition), int(offset)
-
-
-def _is_number(text: bytes | None, digits: int) -> TypeGuard[bytes]:
-    return text is not None and text.isdigit() and len(text) <= digits

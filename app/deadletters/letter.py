@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from app.deadletters.place import Place
+from app.digits import is_number
 from app.kafka.watermark import NO_TIMESTAMP
 from app.records import Header, Headers, Incoming
 
@@ -24,6 +25,9 @@ OMITTED = "value-omitted"
 
 REPLAY_COUNT = "replay-count"
 """The header of a replayed record that says how often it was replayed."""
+
+# Nothing that Kafka or we count needs more.
+_DIGITS = 19
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +82,7 @@ class Letter:
     def _ends_with_count(self) -> bool:
         # A replay puts its header last; one of that name elsewhere, or that holds something else, is the record's own.
         name, value = self.headers[-1] if self.headers else ("", None)
-        return name == REPLAY_COUNT and _is_number(value)
+        return name == REPLAY_COUNT and is_number(value, _DIGITS)
 
     @property
     def own_headers(self) -> tuple[Header, ...]:
@@ -111,7 +115,7 @@ def read(partition: int, record: Incoming) -> Letter:
 
 
 def _verdict(block: Headers, omitted: bytes | None) -> Verdict | None:
-    if tuple(name for name, _ in block) != VERDICT or not (omitted is None or _is_number(omitted)):
+    if tuple(name for name, _ in block) != VERDICT or not (omitted is None or is_number(omitted, _DIGITS)):
         return None
     texts = {name: (value or b"").decode(errors="replace") for name, value in block}
     try:
@@ -134,13 +138,8 @@ def _time(timestamp: int) -> int | None:
     return None if timestamp == NO_TIMESTAMP else timestamp
 
 
-def _is_number(value: bytes | None) -> bool:
-    # None that Kafka or we count needs more digits; Python refuses to read thousands of them.
-    return value is not None and value.isdigit() and len(value) < 20
-
-
 def _number(text: str) -> int:
-    if not _is_number(text.encode()):
+    if not is_number(text.encode(), _DIGITS):
         raise ValueError(f"{text[:20]!r} is not a number that counts something")
     return int(text)
 
