@@ -6,26 +6,22 @@ from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from typing import Any, TypeVar
 
-from aiokafka import OffsetAndMetadata, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.consumer.fetcher import FetchResult
 from aiokafka.errors import (
-    CommitFailedError,
     ConsumerStoppedError,
-    IllegalStateError,
     KafkaConnectionError,
-    NotCoordinatorError,
-    for_code,
 )
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 from faust.types import TP
 
 from app.backoff import endless_pauses
 from app.kafka.chunk import Chunk
-from app.kafka.client import REQUEST_TIMEOUT_MS, NotSent, require_brokers
+from app.kafka.client import require_brokers
 from app.kafka.fetched import take
 from app.kafka.in_flight import Room
 from app.kafka.membership import Membership
-from app.kafka.protocol import SettledOffsetsRequest, settled_offset
+from app.kafka.position import group_position
 
 # Longest a fetch waits at the broker. While it does, a partition that was drained meanwhile is not asked for, so this
 # is also the longest that one idle partition can hold up another; Faust's own 1.5 s would be felt.
@@ -122,7 +118,7 @@ class ChunkThread(AIOKafkaConsumerThread):
         Raises:
             KafkaError: that is not to be known at the moment, or never, see `may_pass`.
         """
-        return await self._here(self._position_in_time(TopicPartition(*tp)))
+        return await self._here(self._committed_position(TopicPartition(*tp)))
 
     def begin(self, tp: TP, position: int, epoch: int) -> None:
         """Fetch from *position* on; chunks bear *epoch*."""
@@ -154,39 +150,8 @@ class ChunkThread(AIOKafkaConsumerThread):
 
     # -- on this thread
 
-    async def _position_in_time(self, tp: TopicPartition) -> int:
-        # Bounded, because aiokafka waits for coordinators, metadata and leaders much longer, and says nothing.
-        try:
-            async with asyncio.timeout(REQUEST_TIMEOUT_MS / 1000):
-                return await self._committed_position(tp)
-        except TimeoutError:
-            raise NotSent("the broker does not tell where the group goes on") from None
-
     async def _committed_position(self, tp: TopicPartition) -> int:
-        coordinator = self._ensure_consumer()._coordinator
-        await coordinator.ensure_coordinator_known()
-        request = SettledOffsetsRequest(coordinator.group_id, tp.topic, tp.partition)
-        offset, code = settled_offset(await coordinator._send_req(request))
-        if code:
-            error = for_code(code)
-            if error is NotCoordinatorError:
-                coordinator.coordinator_dead()
-            raise error(coordinator.group_id)
-        return offset if offset >= 0 else await self._first_position(tp)
-
-    async def _first_position(self, tp: TopicPartition) -> int:
-        """Where a group begins that has committed nothing."""
-        consumer = self._ensure_consumer()
-        if not self.consumer.app.starts_at_end:
-            offsets: dict[TopicPartition, int] = await consumer.beginning_offsets([tp])
-            return offsets[tp]
-        offsets = await consumer.end_offsets([tp])
-        try:
-            # At once: whoever takes over before the first record is done must not begin at a later end.
-            await consumer.commit({tp: OffsetAndMetadata(offsets[tp], "")})
-        except (CommitFailedError, IllegalStateError) as error:
-            raise NotSent(f"the start could not be committed: {error}") from error
-        return offsets[tp]
+        return await group_position(self._ensure_consumer(), tp, starts_at_end=self.consumer.app.starts_at_end)
 
     def _begin(self, tp: TopicPartition, position: int, epoch: int) -> None:
         consumer = self._ensure_consumer()
