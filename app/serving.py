@@ -1,6 +1,9 @@
 """The parts that work on records together, once a worker has joined its group."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+from faust.types import TP
 
 from app.kafka.consumer import Consumer
 from app.kafka.lag import LagWatch
@@ -39,13 +42,11 @@ class Serving:
 
     @property
     def _leaderless(self) -> str | None:
-        leaderless = [f"{tp.topic}[{tp.partition}]" for tp in self.lag.leaderless]
-        return f"no broker leads {', '.join(leaderless)}" if leaderless else None
+        return _about("no broker leads", self.lag.leaderless)
 
     @property
     def _opening(self) -> str | None:
-        opening = [f"{tp.topic}[{tp.partition}]" for tp in self.consumer.opening]
-        return f"opening {', '.join(opening)}" if opening else None
+        return _about("opening", self.consumer.opening)
 
     @property
     def waits(self) -> bool:
@@ -53,3 +54,7 @@ class Serving:
         if not self.consumer.joined or self.consumer.app.in_flight.records:
             return True
         return any(lag.records for tp, lag in self.lag.partitions.items() if tp not in self.lag.leaderless)
+
+
+def _about(what: str, tps: Sequence[TP]) -> str | None:
+    return f"{what} {', '.join(f'{tp.topic}[{tp.partition}]' for tp in tps)}" if tps else None

@@ -71,13 +71,14 @@ class Watchdog:
     def _note_what_is_unsent(self, *, excused: bool) -> None:
         """Add up for how long rankings have waited to be sent, through all attempts of transactions that were lost."""
         pipeline, counts, now = self._serving.pipeline, self._progress.attempts, self._progress.now
+        publishing = pipeline.publishing
         unsent: dict[TP, tuple[int, float]] = {}
         for tp in set() if excused else pipeline.unconfirmed:
             attempts = counts[tp] + counts[None]
             before, seconds = self._unsent.get(tp, (attempts, 0.0))
             if attempts != before:
                 seconds = 0.0
-            elif tp in pipeline.publishing:
+            elif tp in publishing:
                 seconds += now - self._looked_at
             unsent[tp] = attempts, seconds
         self._unsent, self._looked_at = unsent, now

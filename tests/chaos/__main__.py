@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
+from app.argument import natural
 from tests.broker.kafka_jars import KafkaUnavailable
 from tests.chaos.crew import NotInTime
 from tests.chaos.deck import MEANINGS, Guarantee, Kind
@@ -87,8 +88,8 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     add = parser.add_argument
     add("--seed", type=int, help="what the faults follow from; by default another one every time, which is printed")
     add("--guarantee", action="append", type=Guarantee, choices=list(Guarantee), help="under this one alone (both)")
-    add("--faults", type=_count, metavar="N", help="at least so many under each guarantee, 0 for none (200)")
-    add("--records", type=_count, metavar="N", help="and until there were so many records (1,000 for each fault)")
+    add("--faults", type=natural, metavar="N", help="at least so many under each guarantee, 0 for none (200)")
+    add("--records", type=natural, metavar="N", help="and until there were so many records (1,000 for each fault)")
     add(
         "--only",
         action="append",
@@ -97,7 +98,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
         metavar="KIND",
         help="draw this kind; repeatable",
     )
-    add("--rolling", type=_count, metavar="N", help="restarts under each guarantee, 0 for none (50)")
+    add("--rolling", type=natural, metavar="N", help="restarts under each guarantee, 0 for none (50)")
     add(
         "--outages",
         type=_at_least(0, 10),
@@ -148,13 +149,6 @@ def _at_least(*limits: float) -> Callable[[str], float]:
         raise argparse.ArgumentTypeError(f"{text} is not {' or at least '.join(f'{limit:g}' for limit in limits)}")
 
     return read
-
-
-def _count(text: str) -> int:
-    number = int(text)
-    if number < 0:
-        raise argparse.ArgumentTypeError(f"{text} is below 0")
-    return number
 
 
 if __name__ == "__main__":

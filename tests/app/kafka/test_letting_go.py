@@ -135,6 +135,15 @@ class House:
         epoch = self.consumer.books.watermarks[OURS].epoch
         return Chunk([object()], tp=TopicPartition(*OURS), start=start, end=start + 1, nbytes=nbytes, epoch=epoch)
 
+    async def commit_without_an_answer(self) -> "asyncio.Task[bool]":
+        """Do a chunk and begin to commit it, which goes on until the thread `answers`."""
+        await self.assign()
+        self.hold(done=True)
+        self.thread.answers.clear()
+        committing = asyncio.create_task(self.consumer.commit())
+        await until(lambda: self.thread.commits)
+        return committing
+
     def hold(self, *, done: bool) -> Chunk:
         """Take a chunk into the books."""
         chunk = self.chunk(0)
@@ -179,11 +188,7 @@ async def test_whoever_asks_again_is_told_what_the_first_one_came_to():
 
 async def test_a_commit_that_is_never_answered_is_given_up_and_not_sent_later():
     house = House()
-    await house.assign()
-    house.hold(done=True)
-    house.thread.answers.clear()
-    periodic = asyncio.create_task(house.consumer.commit())
-    await until(lambda: house.thread.commits)
+    periodic = await house.commit_without_an_answer()
     async with asyncio.timeout(10):
         assert await house.consumer.drain() is False
     assert not await periodic
@@ -192,11 +197,7 @@ async def test_a_commit_that_is_never_answered_is_given_up_and_not_sent_later():
 
 async def test_the_last_commit_follows_one_that_is_under_way():
     house = House()
-    await house.assign()
-    house.hold(done=True)
-    house.thread.answers.clear()
-    periodic = asyncio.create_task(house.consumer.commit())
-    await until(lambda: house.thread.commits)
+    periodic = await house.commit_without_an_answer()
     second = house.chunk(1)
     house.consumer._register(second)
     house.consumer.acknowledge(second)
