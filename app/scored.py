@@ -4,8 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
-import numpy as np
-
 from app.errors import RejectedRecord
 from models.predictor import TopK
 
@@ -35,7 +33,7 @@ class Scored:
             else:
                 rankings.append(answer)
                 row += len(answer.scores)
-        return cls(_join(rankings), refused)
+        return cls(TopK.join(rankings) if rankings else None, refused)
 
     def split(self, heights: Sequence[int]) -> list[Self]:
         """Return the same as one answer for each run of so many rows."""
@@ -53,19 +51,4 @@ class Scored:
 
 
 def _cut(ranking: TopK | None, start: int, stop: int) -> TopK | None:
-    if ranking is None or start == stop:
-        return None
-    labels = None if ranking.labels is None else ranking.labels[start:stop]
-    return TopK(ranking.scores[start:stop], ranking.indices[start:stop], ranking.finite[start:stop], labels)
-
-
-def _join(rankings: Sequence[TopK]) -> TopK | None:
-    if len(rankings) < 2:
-        return rankings[0] if rankings else None
-    labels = [ranking.labels for ranking in rankings if ranking.labels is not None]
-    return TopK(
-        np.concatenate([ranking.scores for ranking in rankings]),
-        np.concatenate([ranking.indices for ranking in rankings]),
-        np.concatenate([ranking.finite for ranking in rankings]),
-        np.concatenate(labels) if labels else None,
-    )
+    return None if ranking is None or start == stop else ranking.rows(start, stop)

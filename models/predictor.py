@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +28,25 @@ class TopK:
     indices: npt.NDArray[np.int32]
     finite: npt.NDArray[np.bool_]
     labels: npt.NDArray[np.object_] | None = None
+
+    def rows(self, start: int, stop: int) -> Self:
+        """Return the ranking of the rows from *start* to before *stop*."""
+        here = slice(start, stop)
+        labels = None if self.labels is None else self.labels[here]
+        return type(self)(self.scores[here], self.indices[here], self.finite[here], labels)
+
+    @classmethod
+    def join(cls, parts: "Sequence[TopK]") -> "TopK":
+        """Return rankings of consecutive rows, at least one, as one."""
+        if len(parts) == 1:
+            return parts[0]
+        labels = [part.labels for part in parts if part.labels is not None]
+        return cls(
+            np.concatenate([part.scores for part in parts]),
+            np.concatenate([part.indices for part in parts]),
+            np.concatenate([part.finite for part in parts]),
+            np.concatenate(labels) if labels else None,
+        )
 
 
 class Predictor(Protocol):

@@ -61,10 +61,11 @@ class PredictionEncoder:
         except (orjson.JSONEncodeError, IndexError) as error:
             if len(ids) == 1:
                 return [refusal(Reason.NOT_ENCODABLE, f"the ranking cannot be written: {error}")]
-            return [value for row in range(len(ids)) for value in self.encode(ids[row : row + 1], _row(ranking, row))]
+            alone = ((ids[row : row + 1], ranking.rows(row, row + 1)) for row in range(len(ids)))
+            return [value for each in alone for value in self.encode(*each)]
         if self._rejects:
             for row in np.flatnonzero(~ranking.finite).tolist():
-                values[row] = self._non_finite(_row(ranking, row))
+                values[row] = self._non_finite(ranking.rows(row, row + 1))
         return values
 
     def _values(self, ids: Sequence[str | int], ranking: TopK) -> list[bytes | RejectedRecord]:
@@ -97,12 +98,6 @@ class PredictionEncoder:
             return refusal(Reason.NON_FINITE_SCORE, "a score below the best ones is NaN or infinite")
         label = self._label_texts(ranking)[wrong[0]].decode()
         return refusal(Reason.NON_FINITE_SCORE, f"the score of the class {label} is {ranking.scores[0, wrong[0]]}")
-
-
-def _row(ranking: TopK, row: int) -> TopK:
-    here = slice(row, row + 1)
-    labels = None if ranking.labels is None else ranking.labels[here]
-    return TopK(ranking.scores[here], ranking.indices[here], ranking.finite[here], labels)
 
 
 @lru_cache(maxsize=256)
