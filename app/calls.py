@@ -7,7 +7,7 @@ from concurrent.futures import Executor
 from typing import TypeVar
 
 from app.errors import ModelFailed
-from models.predictor import Columns, Predictor, TopK
+from models.predictor import Columns, Predictor, TopK, height
 
 T = TypeVar("T")
 
@@ -70,8 +70,3 @@ class ModelCalls:
             return call()
         finally:
             del self._began[me]
-
-
-def height(columns: Columns) -> int:
-    """The number of rows in *columns*."""
-    return len(next(iter(columns.values())))

@@ -9,14 +9,14 @@ import numpy.typing as npt
 
 from app.backoff import Backoff
 from app.batching import Slice
-from app.calls import ModelCalls, height
+from app.calls import ModelCalls
 from app.codecs.json import RowGroup
 from app.errors import Reason, RejectedRecord
 from app.limit import BatchLimit
 from app.patience import Patience
 from app.scored import Scored
 from models.errors import ModelUnavailable, OutOfMemory, RowsRefused
-from models.predictor import Columns, Predictor, TopK
+from models.predictor import Columns, Predictor, TopK, height
 
 __all__ = ["Scored", "Scorer"]
 

@@ -1,10 +1,11 @@
 """A signature of a loaded SavedModel: how to call it, what it takes and what it gives."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from models.errors import ModelNotUsable
+from models.runtime import tf
 from models.scores import NUMERIC, Output
 from models.signature import Signature, TensorSpec
 
@@ -21,6 +22,7 @@ class EntryPoint:
         specs: TensorFlow's specs of these arguments, with the batch axis, in the same order.
         signature: the inputs that a row must bring.
         outputs: what the function returns.
+        batch: how many rows every call takes; None: any number.
     """
 
     function: Any
@@ -28,6 +30,7 @@ class EntryPoint:
     specs: tuple[Any, ...]
     signature: Signature
     outputs: tuple[Output, ...]
+    batch: int | None
 
     def call(self, inputs: Sequence[Any]) -> dict[str, Any]:
         """Return the outputs by name for one tensor per input, in the order of `signature.inputs`."""
@@ -48,10 +51,13 @@ def find_entry_point(loaded: Any, name: str) -> EntryPoint:
     arguments = dict(sorted(function.structured_input_signature[1].items()))
     if not arguments:
         raise ModelNotUsable(f"signature {name!r} takes no inputs")
-    inputs = tuple(_row_spec(_input_name(keyword, spec.name), spec) for keyword, spec in arguments.items())
+    names = [_input_name(keyword, spec.name) for keyword, spec in arguments.items()]
+    inputs = tuple(_row_spec(*each) for each in zip(names, arguments.values(), strict=True))
+    batch = _batch(dict(zip(names, arguments.values(), strict=True)))
+    specs = tuple(_with_rows(batch, spec) for spec in arguments.values())
     # Sorted, for TensorFlow gives them in another order in every process.
     outputs = tuple(_output(output, tensor) for output, tensor in sorted(function.structured_outputs.items()))
-    return EntryPoint(function, tuple(arguments), tuple(arguments.values()), Signature(name, inputs), outputs)
+    return EntryPoint(function, tuple(arguments), specs, Signature(name, inputs), outputs, batch)
 
 
 def _input_name(keyword: str, spec_name: str | None) -> str:
@@ -73,12 +79,25 @@ def _row_spec(name: str, spec: Any) -> TensorSpec:
     shape = tuple(spec.shape.as_list())
     if not shape:
         raise ModelNotUsable(f"input {name!r} is a scalar: it needs a batch axis, that is shape [None]")
-    if shape[0] is not None:
-        raise ModelNotUsable(
-            f"input {name!r} has shape {list(shape)}, always {shape[0]} rows in a call: export it with the batch axis "
-            f"open, that is {[None, *shape[1:]]}"
-        )
     return TensorSpec(name, spec.dtype.name, shape[1:])
+
+
+def _batch(arguments: Mapping[str, Any]) -> int | None:
+    """Return how many rows every call takes, by the first axis of all inputs; None: any number."""
+    fixed = {name: spec.shape[0] for name, spec in arguments.items() if spec.shape[0] is not None}
+    if len(set(fixed.values())) > 1:
+        shapes = ", ".join(f"{name} {spec.shape.as_list()}" for name, spec in arguments.items())
+        raise ModelNotUsable(
+            f"the inputs do not have one batch axis in common, their first axes differ: {shapes}; export all of them "
+            "with the rows of a batch as axis 0, that is None"
+        )
+    if 0 in fixed.values():
+        raise ModelNotUsable(f"the inputs take no rows, their first axis has length 0: {', '.join(fixed)}")
+    return next(iter(fixed.values()), None)
+
+
+def _with_rows(batch: int | None, spec: Any) -> Any:
+    return spec if batch is None else tf.TensorSpec([batch, *spec.shape[1:]], spec.dtype, spec.name)
 
 
 def _output(name: str, tensor: Any) -> Output:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from models.errors import ModelNotUsable
-from models.scores import Output, listing
+from models.scores import FLOATS, Output, listing
 
 PREFERRED = ("labels", "classes")
 
@@ -15,7 +15,7 @@ class Labels:
     """Where the labels of a ranking come from; at most one of the two is set.
 
     Attributes:
-        names: `N` names, one per class.
+        names: `N` names, one per class; two for a single column: of what the score speaks against, then for.
         output: the model's own labels: `[B, N]`, or `[N]` for all rows alike.
     """
 
@@ -23,18 +23,27 @@ class Labels:
     output: Output | None = None
 
 
-def choose_labels(outputs: Sequence[Output], scores: Output, *, path: Path | None, wanted: str | None) -> Labels:
+def choose_labels(
+    outputs: Sequence[Output], scores: Output, *, path: Path | None, wanted: str | None, batch: int | None = None
+) -> Labels:
     """Return the labels of the classes that *scores* has.
 
     They come from the file at *path*, else from the string output *wanted*, else from a string output named `labels` or
     `classes` that fits. A single score column without any of these is named after its output.
+
+    Args:
+        outputs: of the signature.
+        scores: one of them.
+        path: a file with one label a line.
+        wanted: the name of another output.
+        batch: the number of rows that every call takes; None: any number.
 
     Raises:
         ModelNotUsable: the file or the output asked for cannot be used; the message says why.
     """
     if path is not None:
         return Labels(names=_matching(read_labels(path), path, scores))
-    output = _wanted(outputs, scores, wanted) if wanted is not None else _inferred(outputs, scores)
+    output = _wanted(outputs, scores, wanted, batch) if wanted is not None else _inferred(outputs, scores, batch)
     if output is not None:
         return Labels(output=output)
     return Labels(names=(scores.name,) if scores.columns == 1 else None)
@@ -60,37 +69,37 @@ def read_labels(path: Path) -> tuple[str, ...]:
 
 
 def _matching(names: tuple[str, ...], path: Path, scores: Output) -> tuple[str, ...]:
-    if scores.columns not in {None, len(names)}:
-        raise ModelNotUsable(
-            f"labels file {path} has {len(names)} labels, but output {scores.name!r} has {scores.columns} columns"
-        )
-    return names
+    if scores.columns in {None, len(names)} or (len(names) == 2 and scores.columns == 1 and scores.dtype in FLOATS):
+        return names
+    raise ModelNotUsable(
+        f"labels file {path} has {len(names)} labels, but output {scores.name!r} has {scores.columns} columns"
+    )
 
 
-def _wanted(outputs: Sequence[Output], scores: Output, wanted: str) -> Output:
+def _wanted(outputs: Sequence[Output], scores: Output, wanted: str, batch: int | None) -> Output:
     for output in outputs:
-        if output.name == wanted and _fits(output, scores):
+        if output.name == wanted and _fits(output, scores, batch):
             return output
     raise ModelNotUsable(
-        f"output {wanted!r} does not label the columns of {scores} (strings, [None, N] or [N]); "
+        f"output {wanted!r} does not label the columns of {scores} (strings, [{batch}, N] or [N]); "
         f"the outputs are: {listing(outputs)}"
     )
 
 
-def _inferred(outputs: Sequence[Output], scores: Output) -> Output | None:
-    fitting = {output.name: output for output in outputs if _fits(output, scores)}
+def _inferred(outputs: Sequence[Output], scores: Output, batch: int | None) -> Output | None:
+    fitting = {output.name: output for output in outputs if _fits(output, scores, batch)}
     return next((fitting[name] for name in PREFERRED if name in fitting), None)
 
 
-def _fits(output: Output, scores: Output) -> bool:
+def _fits(output: Output, scores: Output, batch: int | None) -> bool:
     if output.dtype != "string" or output.shape is None:
         return False
     match output.shape:
-        case (None, columns):
-            return None in {columns, scores.columns} or columns == scores.columns
-        case (None,):
-            # One string per row: the label of the only column. With several columns it would be the winner's alone.
-            return scores.columns == 1
+        case (rows, columns):
+            return rows in {None, batch} and (None in {columns, scores.columns} or columns == scores.columns)
+        # One string per row: the label of the only column. With several columns it would be the winner's alone.
+        case (rows,) if rows in {None, batch} and scores.columns == 1:
+            return True
         case (columns,):
-            return scores.columns in {None, columns}
+            return columns is not None and scores.columns in {None, columns}
     return False

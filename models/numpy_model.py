@@ -106,7 +106,7 @@ class NumpyModel:
 
     def warm_up(self, batch_size: int) -> None:
         """Run rows of zeros through; see `models.warming`."""
-        warm_up(self, batch_size)
+        warm_up(self, (1, batch_size))
 
 
 def best_classes(scores: Float32s, top_k: int) -> TopK:

@@ -13,6 +13,11 @@ Columns = Mapping[str, npt.NDArray[Any]]
 """One array `[B, ...]` per input of the signature, by name; `B` is the same in all. Strings are objects of `bytes`."""
 
 
+def height(columns: Columns) -> int:
+    """The number of rows in *columns*."""
+    return len(next(iter(columns.values())))
+
+
 @dataclass(frozen=True, slots=True)
 class TopK:
     """The best classes of each row of a batch, best first.
@@ -91,9 +96,10 @@ class Predictor(Protocol):
         """Whether the model answers a known good row; asked before a record is blamed. Blocks like `predict`."""
 
     def warm_up(self, batch_size: int) -> None:
-        """Run made-up rows through, one and *batch_size* at a time, so that no record pays for the first call.
+        """Run made-up rows through, so that no record pays for the first call.
 
-        Where the device's memory does not hold *batch_size* rows: as many as it holds.
+        One and *batch_size* at a time, or as many as each allowed size up to there. Where the device's memory does not
+        hold so many rows: as many as it holds.
 
         Raises:
             ModelNotUsable: the model cannot answer even these rows.

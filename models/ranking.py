@@ -18,29 +18,45 @@ def build_ranking(
     Args:
         entry: the signature to call.
         scores: the output to rank by.
-        columns: how many columns *scores* has; a batch with another number is refused. None: any number.
+        columns: how many classes there are; a batch with another number of columns is refused. None: any number. 2 for
+            a single column: both classes are ranked, that of index 0 by 1 minus the score of the other.
         row_labels: the string output with the labels, `[B, N]` or `[N]`.
         top_k: entries to keep; 0 keeps all.
     """
 
     def rank(*inputs: Any) -> list[Any]:
         outputs = entry.call(inputs)
-        table = _table(outputs[scores.name], columns)
+        table = _table(outputs[scores.name], scores, columns)
         best, indices = _best(table, top_k)
         ranking = [best, indices, _finite(table)]
         if row_labels is not None:
-            ranking.append(_picked(outputs[row_labels.name], row_labels, columns, indices))
+            ranking.append(_picked(outputs[row_labels.name], columns, indices))
         return ranking
 
     return tf.function(rank, autograph=False).get_concrete_function(*entry.specs)
 
 
-def _table(scores: Any, columns: int | None) -> Any:
+def _table(scores: Any, spec: Output, columns: int | None) -> Any:
     """Return the scores as `[B, N]`; 16-bit floats as float32, which holds them exactly."""
-    table = scores[:, tf.newaxis] if scores.shape.rank == 1 else scores
+    table = scores[:, tf.newaxis] if scores.shape.rank == 1 else scores[..., 0] if scores.shape.rank == 3 else scores
+    if table.dtype in (tf.float16, tf.bfloat16):
+        table = tf.cast(table, tf.float32)
+    if columns == 2 and spec.columns == 1:
+        return _both(table)
     if table.shape.rank is None or (columns is not None and table.shape[1] is None):
         table = tf.ensure_shape(table, [None, columns])
-    return tf.cast(table, tf.float32) if table.dtype in (tf.float16, tf.bfloat16) else table
+    return table
+
+
+def _both(table: Any) -> Any:
+    """Return the probabilities of both classes, `[B, 2]`, from those of the second one, `[B, 1]`."""
+    outside = tf.logical_or(table < 0, table > 1)
+    certain = tf.debugging.Assert(
+        tf.logical_not(tf.reduce_any(outside)),
+        ["two labels for one column take a probability from 0 to 1, not the score", tf.boolean_mask(table, outside)],
+    )
+    with tf.control_dependencies([certain]):
+        return tf.concat([1 - table, table], axis=1)
 
 
 def _best(table: Any, top_k: int) -> tuple[Any, Any]:
@@ -60,11 +76,9 @@ def _finite(table: Any) -> Any:
     return tf.reduce_all(tf.math.is_finite(table), axis=1)
 
 
-def _picked(labels: Any, spec: Output, columns: int | None, indices: Any) -> Any:
-    if spec.shape == (None,):
-        return tf.gather(labels[:, tf.newaxis], indices, axis=1, batch_dims=1)
-    if len(spec.shape or ()) == 1:
-        return tf.gather(labels, indices)
+def _picked(labels: Any, columns: int | None, indices: Any) -> Any:
+    if labels.shape.rank == 1:
+        return labels[:, tf.newaxis] if columns == 1 and labels.shape[0] != 1 else tf.gather(labels, indices)
     if labels.shape[1] is None and columns is not None:
         labels = tf.ensure_shape(labels, [None, columns])
     return tf.gather(labels, indices, axis=1, batch_dims=1)

@@ -1,15 +1,17 @@
 """A TensorFlow SavedModel as a predictor."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from models import versions
 from models.device import Device, choose_device
 from models.entry_point import EntryPoint, find_entry_point
-from models.errors import ModelError, ModelNotUsable
-from models.failures import as_model_error, first_line
+from models.errors import ModelError
+from models.failures import as_model_error
 from models.labels import Labels, choose_labels
+from models.loading import load_objects
+from models.padding import BatchSizes
 from models.predictor import Columns, TopK
 from models.ranking import build_ranking
 from models.rows import made_up_rows
@@ -30,6 +32,8 @@ def load(
     scores_output: str | None = None,
     labels_output: str | None = None,
     top_k: int = 5,
+    allowed_sizes: Sequence[int] = (),
+    on_padding: Callable[[int], None] = lambda _: None,
 ) -> "SavedModelPredictor":
     """Load a SavedModel; it is not warm yet.
 
@@ -43,6 +47,9 @@ def load(
         scores_output: the output to rank by; None: see `models.scores`.
         labels_output: the string output with labels; None: see `models.labels`.
         top_k: entries to keep of each row; 0 keeps all.
+        allowed_sizes: of the batches that the model is called with, ascending; none: any size. A model whose signature
+            fixes the size is called with that one whatever this says.
+        on_padding: told how many rows were added to a batch only to fill it up.
 
     Raises:
         DeviceNotFound: the device is not there.
@@ -50,10 +57,10 @@ def load(
     """
     folder, number = versions.resolve(Path(path), version)
     place = choose_device(device)
-    loaded = _read(folder, place)
+    loaded = load_objects(folder, signature=signature, device=place)
     entry = find_entry_point(loaded, signature)
-    scores = choose_scores(entry.outputs, scores_output)
-    labels = choose_labels(entry.outputs, scores, path=labels_path, wanted=labels_output)
+    scores = choose_scores(entry.outputs, scores_output, batch=entry.batch)
+    labels = choose_labels(entry.outputs, scores, path=labels_path, wanted=labels_output, batch=entry.batch)
     columns = scores.columns if labels.names is None else len(labels.names)
     ranking = build_ranking(entry, scores=scores, columns=columns, row_labels=labels.output, top_k=top_k)
     return SavedModelPredictor(
@@ -64,6 +71,7 @@ def load(
         classes=columns,
         labels=labels,
         ranking=ranking,
+        sizes=BatchSizes(allowed_sizes if entry.batch is None else (entry.batch,), on_padding=on_padding),
         owner=loaded,
     )
 
@@ -81,6 +89,7 @@ class SavedModelPredictor:
         classes: int | None,
         labels: Labels,
         ranking: Any,
+        sizes: BatchSizes,
         owner: Any,
     ) -> None:
         self._name = name
@@ -97,6 +106,7 @@ class SavedModelPredictor:
         self._captured = tuple(ranking.captured_inputs)
         # TensorFlow's functions refer to their variables weakly: what these belong to must live as long as we call.
         self._owner = owner
+        self._sizes = sizes
         self._known_good_row = made_up_rows(entry.signature, 1)
 
     @property
@@ -135,6 +145,9 @@ class SavedModelPredictor:
         A column of another dtype than the signature's is converted as `tf.constant` does, so that bfloat16 inputs may
         come as float32.
         """
+        return self._sizes.run(self._rank, columns)
+
+    def _rank(self, columns: Columns) -> TopK:
         try:
             outputs = self._run(columns)
             return TopK(*(output.numpy() for output in outputs))
@@ -159,12 +172,4 @@ class SavedModelPredictor:
 
     def warm_up(self, batch_size: int) -> None:
         """Run made-up rows through; see `models.warming`."""
-        warm_up(self, batch_size)
-
-
-def _read(folder: Path, device: Device) -> Any:
-    try:
-        with tf.device(device.placement):
-            return tf.saved_model.load(str(folder))
-    except Exception as error:  # a broken file, an op that this TensorFlow lacks, ...: it has a dozen types for them
-        raise ModelNotUsable(f"model path {folder} cannot be loaded: {first_line(error)}") from error
+        warm_up(self, self._sizes.up_to(batch_size))

@@ -31,23 +31,28 @@ class Output:
 
     @property
     def columns(self) -> int | None:
-        """How many columns the output has: 1 for `[B]`, `N` for `[B, N]`, None when unknown."""
+        """How many columns the output has: 1 for `[B]`, `N` for `[B, N]` and `[B, N, 1]`, None when unknown."""
         if self.shape is None:
             return None
         return 1 if len(self.shape) == 1 else self.shape[1]
 
 
-def choose_scores(outputs: Sequence[Output], wanted: str | None) -> Output:
-    """Return the output that holds the scores, `[B]` (one column) or `[B, N]`.
+def choose_scores(outputs: Sequence[Output], wanted: str | None, *, batch: int | None = None) -> Output:
+    """Return the output that holds the scores: `[B]` (one column), `[B, N]` or `[B, N, 1]`.
 
     That is *wanted* if given, else the output named `scores`, else `probabilities`, else the only one that fits.
+
+    Args:
+        outputs: of the signature.
+        wanted: the name of one of them.
+        batch: the number of rows that every call takes; None: any number.
 
     Raises:
         ModelNotUsable: *wanted* is not there or does not fit, or nothing or too much fits; the message lists them.
     """
-    fitting = {output.name: output for output in outputs if _fits(output)}
+    fitting = {output.name: output for output in outputs if _fits(output, batch)}
     if wanted is not None:
-        return _wanted(outputs, fitting, wanted)
+        return _wanted(outputs, fitting, wanted, _expected(batch))
     for name in PREFERRED:
         if name in fitting:
             return fitting[name]
@@ -55,7 +60,7 @@ def choose_scores(outputs: Sequence[Output], wanted: str | None) -> Output:
         return next(iter(fitting.values()))
     if fitting:
         raise ModelNotUsable(f"which output holds the scores? Name one of: {listing(fitting.values())}")
-    raise ModelNotUsable(f"no output can hold scores (numbers, [None] or [None, N]); there are: {listing(outputs)}")
+    raise ModelNotUsable(f"no output can hold scores ({_expected(batch)}); there are: {listing(outputs)}")
 
 
 def listing(outputs: Iterable[Output]) -> str:
@@ -63,17 +68,22 @@ def listing(outputs: Iterable[Output]) -> str:
     return "; ".join(str(output) for output in outputs)
 
 
-def _fits(output: Output) -> bool:
+def _fits(output: Output, batch: int | None) -> bool:
     if output.dtype not in NUMERIC:
         return False
-    return output.shape is None or (len(output.shape) in {1, 2} and output.shape[0] is None)
+    if output.shape is None:
+        return True
+    rows, *columns = output.shape or (0,)
+    return rows in {None, batch} and (len(columns) < 2 or (len(columns) == 2 and columns[1] == 1))
 
 
-def _wanted(outputs: Sequence[Output], fitting: dict[str, Output], wanted: str) -> Output:
+def _expected(batch: int | None) -> str:
+    return f"numbers, [{batch}], [{batch}, N] or [{batch}, N, 1]"
+
+
+def _wanted(outputs: Sequence[Output], fitting: dict[str, Output], wanted: str, expected: str) -> Output:
     if wanted in fitting:
         return fitting[wanted]
     if any(output.name == wanted for output in outputs):
-        raise ModelNotUsable(
-            f"output {wanted!r} cannot hold scores (numbers, [None] or [None, N]); the outputs are: {listing(outputs)}"
-        )
+        raise ModelNotUsable(f"output {wanted!r} cannot hold scores ({expected}); the outputs are: {listing(outputs)}")
     raise ModelNotUsable(f"scores output {wanted!r} is not there; the outputs are: {listing(outputs)}")

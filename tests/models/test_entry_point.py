@@ -1,6 +1,7 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from models.errors import ModelNotUsable
@@ -89,11 +90,36 @@ def test_a_signature_without_inputs_is_refused(tf: Any, export: Export, load: Lo
         load(export(lambda: {"scores": tf.zeros([1, 2])}))
 
 
+@pytest.mark.parametrize("other", [8, None])
+def test_a_model_of_so_many_rows_a_call_is_called_with_as_many(
+    tf: Any, export: Export, load: Load, other: int | None
+) -> None:
+    heights: list[int] = []
+
+    def body(table: Any, factor: Any) -> dict[str, Any]:
+        tf.py_function(lambda table: heights.append(len(table)), [table], [])
+        return {"scores": table * factor[:, tf.newaxis]}
+
+    module = load(export(body, table=([8, 3], tf.float32), factor=([other], tf.float32)))
+    assert set(module.signature.inputs) == {TensorSpec("table", "float32", (3,)), TensorSpec("factor", "float32", ())}
+    for rows in (1, 8, 9, 20):
+        heights.clear()
+        table = np.arange(rows * 3, dtype=np.float32).reshape(rows, 3)
+        top = module.predict({"table": table, "factor": np.full(rows, 2, np.float32)})
+        assert top.scores.tolist() == (table[:, ::-1] * 2).tolist()
+        assert heights == [8] * -(-rows // 8)
+
+
+def test_inputs_without_a_common_batch_axis_are_refused(tf: Any, export: Export, load: Load) -> None:
+    path = export(lambda x, y: {"scores": x + tf.reduce_sum(y)}, x=([8, 2], tf.float32), y=([3, 2], tf.float32))
+    with pytest.raises(ModelNotUsable, match=r"first axes differ: x \[8, 2\], y \[3, 2\]; export all of them with"):
+        load(path)
+
+
 @pytest.mark.parametrize(
     ("spec", "why"),
     [
-        (([8, 2], "float32"), r"'table' has shape \[8, 2\], always 8 rows in a call: .*that is \[None, 2\]"),
-        (([1, 2], "float32"), r"always 1 rows in a call"),
+        (([0, 2], "float32"), "the inputs take no rows, their first axis has length 0: table"),
         (([], "float32"), "'table' is a scalar: it needs a batch axis"),
         ((None, "float32"), "'table' has no shape"),
         (([None, 2], "complex64"), "'table' is complex64: only numbers, bool and string can be fed"),

@@ -86,6 +86,37 @@ def test_a_single_column_can_be_labelled_row_by_row() -> None:
     assert choose_labels([ONE, output], ONE, path=None, wanted=None) == Labels(output=output)
 
 
+@pytest.mark.parametrize(
+    ("output", "scores"),
+    [
+        (Output("labels", "string", (8, 3)), THREE),
+        (Output("labels", "string", (None, 3)), THREE),
+        (Output("labels", "string", (8,)), ONE),
+        (Output("labels", "string", (8,)), Output("scores", "float32", (8, 8))),
+    ],
+    ids=str,
+)
+def test_where_every_call_takes_so_many_rows_labels_may_have_as_many(output: Output, scores: Output) -> None:
+    assert choose_labels([scores, output], scores, path=None, wanted=None, batch=8) == Labels(output=output)
+
+
+def test_where_every_call_takes_so_many_rows_those_of_others_are_passed_over() -> None:
+    output = Output("labels", "string", (4, 3))
+    assert choose_labels([THREE, output], THREE, path=None, wanted=None, batch=8) == Labels()
+
+
+def test_two_names_for_a_single_column_name_both_classes(tmp_path: Path) -> None:
+    (tmp_path / "two.txt").write_text("ham\nspam\n", encoding="utf-8")
+    assert choose_labels([ONE], ONE, path=tmp_path / "two.txt", wanted=None).names == ("ham", "spam")
+
+
+def test_two_names_for_a_single_column_of_integers_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "two.txt").write_text("ham\nspam\n", encoding="utf-8")
+    votes = Output("votes", "int64", (None, 1))
+    with pytest.raises(ModelNotUsable, match=r"two\.txt has 2 labels, but output 'votes' has 1 columns"):
+        choose_labels([votes], votes, path=tmp_path / "two.txt", wanted=None)
+
+
 def test_without_any_names_the_classes_have_none() -> None:
     assert choose_labels([THREE], THREE, path=None, wanted=None) == Labels()
 

@@ -9,6 +9,7 @@ import pytest
 
 from models.errors import ModelNotUsable, RowsRefused
 from models.numpy_model import best_classes
+from models.predictor import Predictor
 from tests.models.conftest import Export, Load
 
 Echo = Callable[[str, int | None], Path]
@@ -79,6 +80,48 @@ def test_a_single_column_ranks_one_entry_named_after_its_output(tf: Any, export:
         top = model.predict({"x": np.array([0, 0], np.float32)})
         assert model.labels == ("probability",)
         assert (top.scores.tolist(), top.indices.tolist(), top.finite.tolist()) == ([[0.5]] * 2, [[0]] * 2, [True] * 2)
+
+
+@pytest.fixture
+def ham_or_spam(tf: Any, export: Export, load_anywhere: Load, tmp_path: Path) -> Callable[..., Predictor]:
+    """Loads a model that repeats its input as the one column, with names for both classes."""
+
+    def load(dtype: str = "float32", *axes: int, top_k: int = 0) -> Predictor:
+        (tmp_path / "labels.txt").write_text("ham\nspam\n", encoding="utf-8")
+        path = export(lambda x: {"spam": tf.reshape(x, [-1, *axes])}, x=([None], dtype))
+        return load_anywhere(path, device="cpu", labels_path=tmp_path / "labels.txt", top_k=top_k)
+
+    return load
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("axes", [(), (1,), (1, 1)])
+def test_with_two_names_a_single_column_ranks_both_classes(
+    ham_or_spam: Callable[..., Predictor], dtype: str, axes: tuple[int, ...]
+) -> None:
+    model = ham_or_spam(dtype, *axes)
+    top = model.predict({"x": np.array([0.25, 0.75, 0.5, np.nan], np.float32)})
+    assert (model.labels, model.classes) == (("ham", "spam"), 2)
+    assert top.indices[:3].tolist() == [[0, 1], [1, 0], [0, 1]]
+    assert top.scores[:3].tolist() == [[0.75, 0.25], [0.75, 0.25], [0.5, 0.5]]
+    assert top.finite.tolist() == [True, True, True, False]
+    best = ham_or_spam(dtype, *axes, top_k=1).predict({"x": np.array([0.75], np.float32)})
+    assert best.indices.tolist() == [[1]]
+
+
+@pytest.mark.parametrize("wrong", [3.5, -0.5, np.inf])
+def test_with_two_names_a_score_that_is_no_probability_is_refused(
+    ham_or_spam: Callable[..., Predictor], wrong: float
+) -> None:
+    with pytest.raises(RowsRefused, match=r"two labels for one column take a probability from 0 to 1, not the score"):
+        ham_or_spam().predict({"x": np.array([0.5, wrong], np.float32)})
+
+
+@pytest.mark.parametrize("columns", [3, None])
+def test_scores_may_have_a_last_axis_of_length_1(tf: Any, export: Export, load: Load, columns: int | None) -> None:
+    model = load(export(lambda x: {"scores": x[..., tf.newaxis]}, x=([None, columns], tf.float32)))
+    assert model.predict({"x": np.array([[1, 3, 2]], np.float32)}).indices.tolist() == [[1, 2, 0]]
+    assert model.classes == columns
 
 
 def test_labels_of_the_model_are_picked_row_by_row(tf: Any, export: Export, load: Load) -> None:

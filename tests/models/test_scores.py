@@ -55,8 +55,26 @@ def test_an_output_that_cannot_hold_scores_is_refused_even_when_asked_for(output
         choose_scores([SCORES, output], output.name)
 
 
+def test_where_every_call_takes_so_many_rows_scores_have_as_many() -> None:
+    fixed = [Output("per_row", "float32", (8, 3)), Output("prior", "float32", (3,)), Output("all", "float32", (1, 3))]
+    assert choose_scores(fixed, None, batch=8) is fixed[0]
+    with pytest.raises(ModelNotUsable, match=r"'prior' cannot hold scores \(numbers, \[8\], \[8, N\] or \[8, N, 1\]\)"):
+        choose_scores(fixed, "prior", batch=8)
+    assert choose_scores([Output("open", "float32", (None, 3))], None, batch=8).columns == 3
+
+
 @pytest.mark.parametrize(
-    ("shape", "columns"), [((None,), 1), ((None, 1), 1), ((None, 10), 10), ((None, None), None), (None, None)]
+    ("shape", "columns"),
+    [
+        ((None,), 1),
+        ((None, 1), 1),
+        ((None, 10), 10),
+        ((None, None), None),
+        (None, None),
+        ((None, 10, 1), 10),
+        ((None, None, 1), None),
+        ((None, 1, 1), 1),
+    ],
 )
 def test_the_columns_follow_from_the_shape(shape: tuple[int | None, ...] | None, columns: int | None) -> None:
     assert choose_scores([Output("scores", "float32", shape)], None).columns == columns
