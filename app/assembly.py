@@ -1,8 +1,9 @@
 """Put the pipeline of one worker together from its settings."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor
 from contextlib import contextmanager
+from types import MappingProxyType
 
 from faust.types import TP
 
@@ -19,14 +20,18 @@ from app.progress import Progress
 from app.records import RecordFactory
 from app.scoring import Scored, Scorer
 from config.settings import BatchSettings, Settings
-from models.errors import DeviceNotFound, ModelNotUsable
+from models.errors import DeviceNotFound, ModelNotUsable, SizesOpen
 from models.labels import read_labels
 from models.predictor import Predictor
 from models.versions import resolve
 
 
-def load_predictor(settings: Settings) -> Predictor:
+def load_predictor(settings: Settings, on_padding: Callable[[int], None] = lambda _: None) -> Predictor:
     """Load and warm up the model; blocks for seconds.
+
+    Args:
+        settings: which model, and how.
+        on_padding: told how many rows were added to a batch only to fill it up.
 
     Raises:
         ModelNotUsable: it cannot be loaded, or not as asked; the message names the variable to look at.
@@ -39,8 +44,15 @@ def load_predictor(settings: Settings) -> Predictor:
         with _naming(f"MODEL_LABELS_PATH={model.labels_path}"):
             read_labels(model.labels_path)
     from models.saved_model import load
+    from models.threads import use_threads
 
-    with _naming(f"MODEL_PATH={model.path}", device=f"MODEL_DEVICE={model.device}"):
+    with _naming(f"MODEL_INTRA_OP_THREADS={model.intra_op_threads}, MODEL_INTER_OP_THREADS={model.inter_op_threads}"):
+        use_threads(intra_op=model.intra_op_threads, inter_op=model.inter_op_threads)
+    others = {
+        DeviceNotFound: f"MODEL_DEVICE={model.device}",
+        SizesOpen: f"MODEL_XLA={model.xla} needs BATCH_ALLOWED_SIZES, such as 8,64,512",
+    }
+    with _naming(f"MODEL_PATH={model.path}", others):
         predictor = load(
             model.path,
             name=model.name,
@@ -51,19 +63,22 @@ def load_predictor(settings: Settings) -> Predictor:
             scores_output=model.scores_output,
             labels_output=model.labels_output,
             top_k=settings.rank.top_k,
+            allowed_sizes=settings.batch.allowed_sizes,
+            on_padding=on_padding,
+            xla=model.xla == "on",
+            gpu_memory_mb=model.gpu_memory_mb,
         )
         predictor.warm_up(settings.batch.max_size)
     return predictor
 
 
 @contextmanager
-def _naming(model: str, *, device: str = "") -> Iterator[None]:
-    """Put the variable in front of an error's message: *device* where the device is at fault, else *model*."""
+def _naming(variable: str, others: Mapping[type[ModelNotUsable], str] = MappingProxyType({})) -> Iterator[None]:
+    """Put the variable in front of an error's message: *variable*, or for some types of error one of the *others*."""
     try:
         yield
     except ModelNotUsable as error:
-        variable = device if isinstance(error, DeviceNotFound) else model
-        raise type(error)(f"{variable}: {error}") from error
+        raise type(error)(f"{others.get(type(error), variable)}: {error}") from error
 
 
 def make_scorer(
@@ -75,7 +90,9 @@ def make_scorer(
         metrics.stage_took("predict", seconds)
         progress.moved()
 
-    limit = BatchLimit(settings.batch.max_size, on_lower=metrics.ran_out_of_memory)
+    # One call of the model is one batch, so that its time and its failures are those of so many rows.
+    most = min(settings.batch.max_size, predictor.largest_batch or settings.batch.max_size)
+    limit = BatchLimit(most, on_lower=metrics.ran_out_of_memory)
     metrics.batch_limit(lambda: limit.rows)
     return Scorer(predictor, executor, on_call, limit=limit)
 

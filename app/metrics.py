@@ -198,6 +198,10 @@ class Metrics:
         """Count a batch that is split because memory did not suffice for it."""
         self._made["streamrank_out_of_memory_total"].inc()
 
+    def padded(self, rows: int) -> None:
+        """Count rows that were added to a batch only to fill it up; called by any thread."""
+        self._made["streamrank_padding_rows_total"].inc(rows)
+
     # -- the worker
 
     def in_flight(self, records: Callable[[], float]) -> None:

@@ -41,13 +41,15 @@ LEAVING_SECONDS = 3.0
 # What cannot go on by itself will not finish either; others may.
 STUCK_DRAIN_SECONDS = 1.0
 
+Load = Callable[[Settings, Callable[[int], None]], Predictor]
 
-def run(settings: Settings, load: Callable[[Settings], Predictor] = load_predictor) -> NoReturn:
+
+def run(settings: Settings, load: Load = load_predictor) -> NoReturn:
     """Serve until a signal or a failure, and end the process with the exit status; *load* as for `Worker`."""
     asyncio.run(_serve_and_end(settings, load))
 
 
-async def _serve_and_end(settings: Settings, load: Callable[[Settings], Predictor]) -> NoReturn:
+async def _serve_and_end(settings: Settings, load: Load) -> NoReturn:
     # From within the loop: cancelling and joining what a crashed consumer, a model call that hangs or a load that a
     # signal overtook have left behind could take for ever.
     _end_now(await Worker(settings, load).serve())
@@ -65,10 +67,10 @@ class Worker:
 
     Args:
         settings: what to serve.
-        load: returns the model, warm; called in a thread.
+        load: returns the model, warm; called in a thread, with whom to tell of rows that fill a batch up.
     """
 
-    def __init__(self, settings: Settings, load: Callable[[Settings], Predictor] = load_predictor) -> None:
+    def __init__(self, settings: Settings, load: Load = load_predictor) -> None:
         self._settings = settings
         self._load = load
         self._metrics = Metrics()
@@ -164,7 +166,7 @@ class Worker:
         waiting_for["model"] = "loading the model"
         loop = asyncio.get_running_loop()
         try:
-            predictor = await loop.run_in_executor(self._executor, self._load, self._settings)
+            predictor = await loop.run_in_executor(self._executor, self._load, self._settings, self._metrics.padded)
         except ModelError:
             self._metrics.model_failed()
             raise

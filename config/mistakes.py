@@ -11,6 +11,7 @@ from config.spelling import meant
 from config.variables import Variable
 
 _ALLOWED = {
+    "beyond": "must be at most {most}, {other}",
     "below": "must be at least {other}={least}",
     "bool": "must be true or false",
     "finite_number": "must be a finite number",
@@ -29,6 +30,8 @@ _ALLOWED = {
 def wrong(error: ValidationError, values: Mapping[str, Given], known: Mapping[str, Variable]) -> Iterator[str]:
     """Yield a line for each error of the settings classes."""
     for details in error.errors(include_url=False, include_input=False):
+        if details["type"] == "default_factory_not_called":
+            continue  # the default depends on another value, which is wrong and has a line of its own
         variable = _located(details, known)
         yield _missing(variable) if details["type"] == "missing" else _refused(details, values, variable)
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from config.group import Group
-from config.values import INT32_MAX, ByteCount, Device, FieldPaths, Local, Text, Version, only
+from config.values import INT32_MAX, ByteCount, Count, Device, FieldPaths, Local, Text, Version, only
 
 
 class ModelSettings(Group):
@@ -65,6 +65,31 @@ class ModelSettings(Group):
         allow_inf_nan=False,
         validation_alias="MODEL_TIMEOUT_SECONDS",
         description="a model call that takes longer stops the worker",
+    )
+    xla: Literal["off", "on"] = Field(
+        "off",
+        validation_alias="MODEL_XLA",
+        description="`on`: XLA compiles the model for each of `BATCH_ALLOWED_SIZES` at the start",
+    )
+    intra_op_threads: int = Field(
+        0,
+        ge=0,
+        le=10_000,
+        validation_alias="MODEL_INTRA_OP_THREADS",
+        description="threads that TensorFlow uses inside one operation; 0 = as many as it likes",
+    )
+    inter_op_threads: int = Field(
+        0,
+        ge=0,
+        le=10_000,
+        validation_alias="MODEL_INTER_OP_THREADS",
+        description="threads for operations that TensorFlow runs side by side; 0 = as many as it likes",
+    )
+    gpu_memory_mb: Count | None = Field(
+        None,
+        validation_alias="MODEL_GPU_MEMORY_MB",
+        description="MiB of a GPU's memory that are taken at the start, and never more",
+        json_schema_extra={"default_text": "as it needs"},
     )
 
 

@@ -7,7 +7,6 @@ PLANNED: Mapping[str, str | None] = {
     "MODEL_POLL_SECONDS": "0",
     "INPUT_FORMAT": "json",
     "OUTPUT_FORMAT": "json",
-    "BATCH_ALLOWED_SIZES": None,
     "FRESHNESS_MAX_AGE_MS": "0",
     "FRESHNESS_ACTION": None,
     "STANDINGS_CONFLATE": None,

@@ -1,18 +1,35 @@
 """The settings of the process: batches and memory, the HTTP port, how it stops and what it says."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from config.group import Group
-from config.values import ByteCount, Count, Text
+from config.values import ByteCount, Count, Sizes, Text
+
+
+def _default_max_size(given: dict[str, Any]) -> int:
+    sizes: tuple[int, ...] = given["allowed_sizes"]
+    return min((512, *sizes[-1:]))
 
 
 class BatchSettings(Group):
     """How rows are grouped, and how much is held in memory (`in_flight_max_*`)."""
 
-    max_size: Count = Field(512, validation_alias="BATCH_MAX_SIZE", description="most rows in one model call")
+    allowed_sizes: Sizes = Field(
+        (),
+        validation_alias="BATCH_ALLOWED_SIZES",
+        description="the only sizes that the model is called with, such as `8,64,512`; batches are filled up to the "
+        "next one with copies of a row",
+    )
+    max_size: Count = Field(
+        default_factory=_default_max_size,
+        validate_default=True,
+        validation_alias="BATCH_MAX_SIZE",
+        description="most rows in one model call; the default is no more than the largest of `BATCH_ALLOWED_SIZES`",
+        json_schema_extra={"default_text": "512"},
+    )
     max_delay_ms: float = Field(
         0.0,
         ge=0,
@@ -37,6 +54,15 @@ class BatchSettings(Group):
         validation_alias="IN_FLIGHT_MAX_BYTES",
         description="bytes fetched and not yet committed, at most; sizes such as `64MiB`, `1 GiB`, `500kB` go too",
     )
+
+    @field_validator("max_size")
+    @classmethod
+    def _be_allowed(cls, size: int, info: ValidationInfo) -> int:
+        allowed = info.data.get("allowed_sizes")
+        if allowed and size > allowed[-1]:
+            limit = {"other": "the largest of BATCH_ALLOWED_SIZES", "most": allowed[-1]}
+            raise PydanticCustomError("beyond", "must be at most {most}, {other}", limit)
+        return size
 
     @field_validator("in_flight_max_records")
     @classmethod

@@ -79,6 +79,18 @@ def _version(name: str) -> str:
     return name
 
 
+def _sizes(value: str | tuple[int, ...]) -> tuple[int, ...]:
+    if not isinstance(value, str):
+        return value
+    sizes = [size.strip() for size in value.split(",")]
+    if not all(size.isascii() and size.isdecimal() and 1 <= int(size) <= INT32_MAX for size in sizes):
+        raise ValueError(f"must be numbers from 1 to {INT32_MAX} with commas between, such as 8,64,512")
+    numbers = tuple(map(int, sizes))
+    if list(numbers) != sorted(set(numbers)):
+        raise ValueError("must be ascending, each size once")
+    return numbers
+
+
 def _local(path: str) -> str:
     if "://" in str(path):
         raise ValueError("must be a path on this machine: remote models are not in this version")
@@ -123,6 +135,9 @@ Count = Annotated[int, Field(ge=1, le=INT32_MAX)]
 
 ByteCount = Annotated[int, BeforeValidator(_byte_count), Field(ge=1, le=2**63 - 1)]
 """Bytes; text such as `64 MiB` or `500kB` is read too."""
+
+Sizes = Annotated[tuple[int, ...], BeforeValidator(_sizes)]
+"""Numbers of rows, ascending; one string with commas is split."""
 
 FieldPaths = Annotated[
     Mapping[str, str],

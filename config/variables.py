@@ -47,8 +47,10 @@ def _walk(settings: type[BaseModel]) -> Iterator[Variable]:
 
 def _variable(group: str, field: str, info: FieldInfo) -> Variable:
     required = info.is_required()
-    default = None if required else _text(info.default)
     extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
+    # Where the default depends on other variables, its text is what it is without them.
+    value = extra.get("default_text") if info.default_factory else info.default
+    default = None if required else _text(value)
     return Variable(
         name=str(info.validation_alias),
         group=group,

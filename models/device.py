@@ -26,7 +26,7 @@ CPU = Device("cpu", "/CPU:0")
 
 
 @held_back()  # the first call that a GPU gets starts CUDA, which writes where no variable reaches it
-def choose_device(wanted: str) -> Device:
+def choose_device(wanted: str, *, gpu_memory_mb: int | None = None) -> Device:
     """Return the device for *wanted* and set TensorFlow up for it.
 
     With `cpu`, TensorFlow does not touch the GPUs unless it already did; with a GPU, it takes memory as it needs it
@@ -34,6 +34,7 @@ def choose_device(wanted: str) -> Device:
 
     Args:
         wanted: `auto` (the first GPU, else the CPU), `cpu`, `gpu` (the first one) or `gpu:N`.
+        gpu_memory_mb: take so many MiB of a GPU's memory at once, and never more.
 
     Raises:
         DeviceNotFound: the GPU asked for is not there.
@@ -45,7 +46,7 @@ def choose_device(wanted: str) -> Device:
     if wanted == "cpu" or (wanted == "auto" and not tf.config.list_physical_devices("GPU")):
         _hide_gpus()
         return CPU
-    return _gpu(int(match[1] or 0), wanted)
+    return _gpu(int(match[1] or 0), wanted, gpu_memory_mb)
 
 
 def _hide_gpus() -> None:
@@ -54,10 +55,14 @@ def _hide_gpus() -> None:
         tf.config.set_visible_devices([], "GPU")
 
 
-def _gpu(index: int, wanted: str) -> Device:
+def _gpu(index: int, wanted: str, memory_mb: int | None) -> Device:
     for gpu in tf.config.list_physical_devices("GPU"):
-        with suppress(RuntimeError):  # TensorFlow runs already: growth was set by whoever loaded the first model
-            tf.config.experimental.set_memory_growth(gpu, True)
+        with suppress(RuntimeError):  # TensorFlow runs already: this was set by whoever loaded the first model
+            if memory_mb is None:
+                tf.config.experimental.set_memory_growth(gpu, True)
+            else:
+                share = tf.config.LogicalDeviceConfiguration(memory_limit=memory_mb)
+                tf.config.set_logical_device_configuration(gpu, [share])
     try:
         usable = len(tf.config.list_logical_devices("GPU"))
     except (RuntimeError, tf.errors.OpError) as error:

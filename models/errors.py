@@ -2,7 +2,8 @@
 
 ModelError
 ├── ModelNotUsable      it cannot be loaded or used as asked: stop the start, say why
-│   └── DeviceNotFound  the device asked for is not there
+│   ├── DeviceNotFound  the device asked for is not there
+│   └── SizesOpen       it is to be compiled, and any size of batch may come
 ├── RowsRefused         it refused this batch: some rows may be at fault, others may not
 ├── OutOfMemory         the device's memory did not hold this batch: try fewer rows at once
 └── ModelUnavailable    it failed for a reason that is not in the rows: acknowledge nothing
@@ -19,6 +20,10 @@ class ModelNotUsable(ModelError):
 
 class DeviceNotFound(ModelNotUsable):
     """The device asked for is not there; the message lists the devices TensorFlow sees."""
+
+
+class SizesOpen(ModelNotUsable):
+    """The model is to be compiled for every size of batch, and any size may come."""
 
 
 class RowsRefused(ModelError):

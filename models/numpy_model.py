@@ -62,6 +62,7 @@ class NumpyModel:
         self.bias: Float32s = random.standard_normal(classes, dtype=np.float32)
         self.signature = Signature("serving_default", (TensorSpec("features", "float32", (features,)),))
         self.classes = classes
+        self.largest_batch = None
         self.labels = labels
         self.fail_everything: type[RowsRefused] | type[ModelUnavailable] | None = None
         self.out_of_memory_above: int | None = None

@@ -20,6 +20,11 @@ class BatchSizes:
         self._allowed = tuple(allowed)
         self._on_padding = on_padding
 
+    @property
+    def largest(self) -> int | None:
+        """The largest size; None: there is none."""
+        return self._allowed[-1] if self._allowed else None
+
     def run(self, predict: Callable[[Columns], TopK], columns: Columns) -> TopK:
         """Return what *predict* says of the rows in *columns*, called with batches of the allowed sizes.
 

@@ -81,6 +81,10 @@ class Predictor(Protocol):
     def labels(self) -> Sequence[str] | None:
         """`N` names, one per class; None when rows bring their own or the class count is unknown."""
 
+    @property
+    def largest_batch(self) -> int | None:
+        """The most rows that one call of the model takes, more are split; None: any number."""
+
     def predict(self, columns: Columns) -> TopK:
         """Score a batch and keep the best classes of each row.
 

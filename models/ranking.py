@@ -8,7 +8,7 @@ from models.scores import Output
 
 
 def build_ranking(
-    entry: EntryPoint, *, scores: Output, columns: int | None, row_labels: Output | None, top_k: int
+    entry: EntryPoint, *, scores: Output, columns: int | None, row_labels: Output | None, top_k: int, xla: bool = False
 ) -> Any:
     """Return a concrete function from one tensor per input to the best classes of each row.
 
@@ -22,6 +22,7 @@ def build_ranking(
             a single column: both classes are ranked, that of index 0 by 1 minus the score of the other.
         row_labels: the string output with the labels, `[B, N]` or `[N]`.
         top_k: entries to keep; 0 keeps all.
+        xla: whether XLA compiles all of it, at the first call with each shape.
     """
 
     def rank(*inputs: Any) -> list[Any]:
@@ -33,7 +34,7 @@ def build_ranking(
             ranking.append(_picked(outputs[row_labels.name], columns, indices))
         return ranking
 
-    return tf.function(rank, autograph=False).get_concrete_function(*entry.specs)
+    return tf.function(rank, autograph=False, jit_compile=xla or None).get_concrete_function(*entry.specs)
 
 
 def _table(scores: Any, spec: Output, columns: int | None) -> Any:

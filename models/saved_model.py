@@ -7,7 +7,7 @@ from typing import Any
 from models import versions
 from models.device import Device, choose_device
 from models.entry_point import EntryPoint, find_entry_point
-from models.errors import ModelError
+from models.errors import ModelError, SizesOpen
 from models.failures import as_model_error
 from models.labels import Labels, choose_labels
 from models.loading import load_objects
@@ -34,6 +34,8 @@ def load(
     top_k: int = 5,
     allowed_sizes: Sequence[int] = (),
     on_padding: Callable[[int], None] = lambda _: None,
+    xla: bool = False,
+    gpu_memory_mb: int | None = None,
 ) -> "SavedModelPredictor":
     """Load a SavedModel; it is not warm yet.
 
@@ -50,19 +52,25 @@ def load(
         allowed_sizes: of the batches that the model is called with, ascending; none: any size. A model whose signature
             fixes the size is called with that one whatever this says.
         on_padding: told how many rows were added to a batch only to fill it up.
+        xla: whether XLA compiles the model, for each size of batch; needs these to be few.
+        gpu_memory_mb: take so many MiB of a GPU's memory at once, and never more; None: as much as it takes.
 
     Raises:
         DeviceNotFound: the device is not there.
+        SizesOpen: *xla* without *allowed_sizes*, and the signature leaves the size open.
         ModelNotUsable: the model cannot be loaded or used as asked; the message says what there is instead.
     """
     folder, number = versions.resolve(Path(path), version)
-    place = choose_device(device)
+    place = choose_device(device, gpu_memory_mb=gpu_memory_mb)
     loaded = load_objects(folder, signature=signature, device=place)
     entry = find_entry_point(loaded, signature)
+    sizes = BatchSizes(allowed_sizes if entry.batch is None else (entry.batch,), on_padding=on_padding)
+    if xla and sizes.largest is None:
+        raise SizesOpen("XLA compiles the model for every size of batch, and any size may come")
     scores = choose_scores(entry.outputs, scores_output, batch=entry.batch)
     labels = choose_labels(entry.outputs, scores, path=labels_path, wanted=labels_output, batch=entry.batch)
     columns = scores.columns if labels.names is None else len(labels.names)
-    ranking = build_ranking(entry, scores=scores, columns=columns, row_labels=labels.output, top_k=top_k)
+    ranking = build_ranking(entry, scores=scores, columns=columns, row_labels=labels.output, top_k=top_k, xla=xla)
     return SavedModelPredictor(
         name=name or Path(path).resolve().name,
         version=number,
@@ -71,7 +79,7 @@ def load(
         classes=columns,
         labels=labels,
         ranking=ranking,
-        sizes=BatchSizes(allowed_sizes if entry.batch is None else (entry.batch,), on_padding=on_padding),
+        sizes=sizes,
         owner=loaded,
     )
 
@@ -138,6 +146,11 @@ class SavedModelPredictor:
     def labels(self) -> Sequence[str] | None:
         """`N` names, one per class; None when rows bring their own or nobody names the classes."""
         return self._labels
+
+    @property
+    def largest_batch(self) -> int | None:
+        """The most rows that one call of the model takes; None: any number."""
+        return self._sizes.largest
 
     def predict(self, columns: Columns) -> TopK:
         """Score a batch and keep the best classes of each row; see `models.predictor.Predictor`.

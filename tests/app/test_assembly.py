@@ -180,6 +180,27 @@ def test_a_predictor_is_loaded_as_the_settings_say_and_comes_warm(mlp_path: Path
     assert predictor.predict({"features": np.zeros((2, 32), np.float32)}).scores.shape == (2, 3)
 
 
+def test_the_model_is_called_with_the_allowed_sizes_only_and_what_fills_a_batch_up_is_counted(mlp_path: Path):
+    metrics = Metrics()
+    predictor = load_predictor(
+        settings(MODEL_PATH=str(mlp_path), MODEL_DEVICE="cpu", BATCH_ALLOWED_SIZES="4,16", MODEL_XLA="on"),
+        metrics.padded,
+    )
+    warm = samples(metrics)["streamrank_padding_rows_total",]
+    assert (predictor.largest_batch, warm) == (16, 0)
+    assert predictor.predict({"features": np.zeros((21, 32), np.float32)}).scores.shape == (21, 5)
+    assert samples(metrics)["streamrank_padding_rows_total",] == 11
+
+
+def test_a_batch_is_never_more_than_one_call_of_the_model(executor: ThreadPoolExecutor):
+    model, metrics = NumpyModel(), Metrics()
+    model.largest_batch = 8
+    given = settings(BATCH_MAX_SIZE="32")
+    assert make_scorer(given, model, executor=executor, metrics=metrics, progress=Progress()).limit.rows == 8
+    given = settings(BATCH_MAX_SIZE="4")
+    assert make_scorer(given, model, executor=executor, metrics=metrics, progress=Progress()).limit.rows == 4
+
+
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
@@ -188,6 +209,11 @@ def test_a_predictor_is_loaded_as_the_settings_say_and_comes_warm(mlp_path: Path
         ({"MODEL_LABELS_PATH": "nowhere"}, "MODEL_LABELS_PATH=nowhere: labels file nowhere: No such file"),
         ({"MODEL_SIGNATURE": "other"}, "MODEL_PATH={model}: the model has no signature 'other'"),
         ({"MODEL_DEVICE": "gpu:99"}, "MODEL_DEVICE=gpu:99: device 'gpu:99' is not there"),
+        ({"MODEL_XLA": "on"}, "MODEL_XLA=on needs BATCH_ALLOWED_SIZES, such as 8,64,512: XLA compiles the model for"),
+        (
+            {"MODEL_INTRA_OP_THREADS": "97"},
+            "MODEL_INTRA_OP_THREADS=97, MODEL_INTER_OP_THREADS=0: TensorFlow runs already",
+        ),
     ],
 )
 def test_a_model_that_cannot_be_used_is_an_error_that_names_the_variable(

@@ -98,7 +98,7 @@ class Run:
 async def running(
     topics: Topics, model: NumpyModel, monkeypatch: pytest.MonkeyPatch, **variables: str
 ) -> AsyncIterator[Run]:
-    def load_predictor(_: object) -> NumpyModel:
+    def load_predictor(*_: object) -> NumpyModel:
         return model
 
     port = free_ports(1)[0]
@@ -367,7 +367,7 @@ async def test_whoever_waits_for_a_broker_to_join_the_group_can_be_stopped(
 
 
 async def test_a_failed_load_leaves_nothing_running(topics: Topics, monkeypatch: pytest.MonkeyPatch):
-    def load_predictor(_: object) -> NumpyModel:
+    def load_predictor(*_: object) -> NumpyModel:
         raise ModelNotUsable("no such folder")
 
     before = asyncio.all_tasks()
@@ -380,7 +380,7 @@ async def test_a_failed_load_leaves_nothing_running(topics: Topics, monkeypatch:
 async def test_a_model_that_cannot_be_loaded_ends_the_worker_with_1(topics: Topics, monkeypatch: pytest.MonkeyPatch):
     topics_found = threading.Event()
 
-    def load_predictor(_: object) -> NumpyModel:
+    def load_predictor(*_: object) -> NumpyModel:
         assert topics_found.wait(30)
         raise ModelNotUsable("no such folder")
 

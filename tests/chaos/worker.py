@@ -29,7 +29,7 @@ def main() -> None:
     settings = load_settings()
     configure_logging(settings.service.log_level, settings.service.log_format)
     model.name = settings.model.name or model.name
-    run(settings, lambda _settings: model)
+    run(settings, lambda _settings, _on_padding: model)
 
 
 def _hang(model: NumpyModel) -> None:

@@ -8,6 +8,7 @@ from config.settings import VARIABLES, SettingsError, load_settings
 REQUIRED = {"INPUT_TOPIC": "images", "OUTPUT_TOPIC": "rankings", "MODEL_PATH": "/models/digits"}
 TOPIC_RULE = "must be 1 to 249 of the characters a-z A-Z 0-9 . _ - and neither '.' nor '..'"
 SERVERS_RULE = "must be host:port, or several of them with commas between, ports from 1 to 65535"
+SIZES_RULE = "must be numbers from 1 to 2147483647 with commas between, such as 8,64,512"
 SIZE_RULE = "must be a number of bytes, or a size such as 64MiB or 500 kB (B, kB, MB, GB, KiB, MiB, GiB)"
 FIELDS_RULE = 'must be a JSON object such as {"pixels": "image.pixels"}'
 PATH_RULE = r"must give every input a dotted path (a dot in a name is written \.), not "
@@ -37,6 +38,10 @@ WRONG = [
     ("MODEL_NON_FINITE", "drop", "must be 'reject' or 'publish'"),
     ("MODEL_TIMEOUT_SECONDS", "0", "must be above 0"),
     ("MODEL_TIMEOUT_SECONDS", "inf", "must be a finite number"),
+    ("MODEL_XLA", "yes", "must be 'off' or 'on'"),
+    ("MODEL_INTRA_OP_THREADS", "-1", "must be at least 0"),
+    ("MODEL_INTER_OP_THREADS", "all", "must be a whole number"),
+    ("MODEL_GPU_MEMORY_MB", "0", "must be at least 1"),
     ("INPUT_FIELDS", "{", FIELDS_RULE),
     ("INPUT_FIELDS", "[1]", FIELDS_RULE),
     ("INPUT_FIELDS", '{"x": 3}', PATH_RULE + "3"),
@@ -48,6 +53,8 @@ WRONG = [
     ("IN_FLIGHT_MAX_BYTES", "0", "must be at least 1"),
     ("BATCH_MAX_SIZE", "0", "must be at least 1"),
     ("BATCH_MAX_SIZE", "many", "must be a whole number"),
+    *(("BATCH_ALLOWED_SIZES", value, SIZES_RULE) for value in ("many", "8,", "0,8", "-1", "1.5", "8;9", "2147483648")),
+    *(("BATCH_ALLOWED_SIZES", value, "must be ascending, each size once") for value in ("8,4", "8,8")),
     ("BATCH_MAX_DELAY_MS", "-0.1", "must be at least 0"),
     ("BATCH_MAX_DELAY_MS", "inf", "must be a finite number"),
     ("BATCH_MAX_DELAY_MS", "soon", "must be a number"),
@@ -115,12 +122,17 @@ def test_a_batch_that_the_default_bound_cannot_hold_is_told_by_what_was_given_an
     load_settings(REQUIRED | {"BATCH_MAX_SIZE": "20001", "IN_FLIGHT_MAX_RECORDS": "20001"}, env_file=None)
 
 
+def test_a_batch_that_no_allowed_size_holds_is_refused() -> None:
+    assert mistakes_of(REQUIRED | {"BATCH_ALLOWED_SIZES": "8,64", "BATCH_MAX_SIZE": "65"}) == (
+        "BATCH_MAX_SIZE=65: must be at most 64, the largest of BATCH_ALLOWED_SIZES",
+    )
+
+
 LATER = {
     "MODEL_SCORE_COLUMN": "2",
     "MODEL_POLL_SECONDS": "5",
     "INPUT_FORMAT": "avro",
     "OUTPUT_FORMAT": "avro",
-    "BATCH_ALLOWED_SIZES": "1,2",
     "FRESHNESS_MAX_AGE_MS": "100",
     "FRESHNESS_ACTION": "skip",
     "STANDINGS_CONFLATE": "true",

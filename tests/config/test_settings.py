@@ -48,9 +48,14 @@ def test_the_required_variables_alone_give_the_defaults_of_the_contract() -> Non
             "labels_output": None,
             "non_finite": "reject",
             "timeout_seconds": 60.0,
+            "xla": "off",
+            "intra_op_threads": 0,
+            "inter_op_threads": 0,
+            "gpu_memory_mb": None,
         },
         "input": {"fields": {}, "record_id_field": "id", "record_max_bytes": 1_048_576},
         "batch": {
+            "allowed_sizes": (),
             "max_size": 512,
             "max_delay_ms": 0.0,
             "max_in_flight": 2,
@@ -92,9 +97,14 @@ EVERY_VARIABLE = {
     "MODEL_LABELS_OUTPUT": ("names", "names"),
     "MODEL_NON_FINITE": ("publish", "publish"),
     "MODEL_TIMEOUT_SECONDS": ("0.5", 0.5),
+    "MODEL_XLA": ("on", "on"),
+    "MODEL_INTRA_OP_THREADS": ("3", 3),
+    "MODEL_INTER_OP_THREADS": ("2", 2),
+    "MODEL_GPU_MEMORY_MB": ("4096", 4096),
     "INPUT_FIELDS": (r'{"x": "a.b\\.c"}', {"x": r"a.b\.c"}),
     "RECORD_ID_FIELD": ("key", "key"),
     "RECORD_MAX_BYTES": ("2 MB", 2_000_000),
+    "BATCH_ALLOWED_SIZES": ("1, 8,64", (1, 8, 64)),
     "BATCH_MAX_SIZE": ("1", 1),
     "BATCH_MAX_DELAY_MS": ("2.5", 2.5),
     "BATCH_MAX_IN_FLIGHT": ("1", 1),
@@ -118,6 +128,12 @@ def test_every_variable_reaches_its_setting() -> None:
     for name, (_, wanted) in EVERY_VARIABLE.items():
         value = getattr(getattr(settings, VARIABLES[name].group), VARIABLES[name].field)
         assert value == wanted, name
+
+
+@pytest.mark.parametrize(("sizes", "size"), [("8,64", 64), ("8,512", 512), ("8,1024", 512), ("600", 512)])
+def test_unless_said_otherwise_batches_are_no_larger_than_the_largest_allowed_size(sizes: str, size: int) -> None:
+    settings = load_settings(REQUIRED | {"BATCH_ALLOWED_SIZES": sizes}, env_file=None)
+    assert settings.batch.max_size == size
 
 
 def test_an_empty_variable_counts_as_unset() -> None:

@@ -49,6 +49,10 @@ def test_other_programs_variables_are_left_alone(foreign: str) -> None:
     assert meant(foreign, OURS) is None
 
 
+# TensorFlow's own names for the two; who misspells one of them may be pointed to the other.
+TWINS = {"MODEL_INTER_OP_THREADS", "MODEL_INTRA_OP_THREADS"}
+
+
 @pytest.mark.parametrize("variable", sorted(OURS))
 def test_no_variable_of_ours_is_a_misspelling_of_another(variable: str) -> None:
-    assert meant(variable, OURS - {variable}) is None
+    assert meant(variable, OURS - {variable} - (TWINS if variable in TWINS else set())) is None

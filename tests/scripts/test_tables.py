@@ -27,7 +27,8 @@ def test_the_settings_table_has_a_row_for_every_variable() -> None:
 
     assert len(rows) == 2 + len(VARIABLES)
     assert "| `INPUT_TOPIC` | required | the topic that records come from |" in rows
-    assert "| `BATCH_MAX_SIZE` | `512` | most rows in one model call |" in rows
+    assert "| `BATCH_MAX_DELAY_MS` | `0` | longest that the oldest row waits for company |" in rows
+    assert any(row.startswith("| `BATCH_MAX_SIZE` | `512` |") for row in rows)
 
 
 def test_the_metrics_table_has_a_row_for_every_metric() -> None:

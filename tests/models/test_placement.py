@@ -1,0 +1,48 @@
+"""Where a model runs, shown on two devices that TensorFlow makes of one CPU."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from tests.models.conftest import Load
+
+CODE = """
+import json, sys
+import numpy as np
+from models.runtime import tf
+
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration() for _ in range(2)])
+
+from models import saved_model
+from models.device import Device
+
+saved_model.choose_device = lambda wanted, **_: Device(wanted, "/CPU:1")
+model = saved_model.load(sys.argv[1], device="second")
+features = np.load(sys.argv[2])
+outputs = model._run({"features": features})
+print(json.dumps({
+    "device": model.device,
+    "variables": sorted({tensor.device for tensor in model._captured}),
+    "outputs": sorted({output.device for output in outputs}),
+    "scores": model.predict({"features": features}).scores.tolist(),
+}))
+"""
+
+
+def test_variables_calls_and_results_are_on_the_device_that_it_says(load: Load, mlp: Path, tmp_path: Path) -> None:
+    features = np.random.default_rng(3).standard_normal((5, 32), dtype=np.float32)
+    np.save(tmp_path / "features.npy", features)
+    command = [sys.executable, "-c", CODE, str(mlp / "1"), str(tmp_path / "features.npy")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+    placed = json.loads(done.stdout)
+    second = ["/job:localhost/replica:0/task:0/device:CPU:1"]
+    assert placed == {
+        "device": "second",
+        "variables": second,
+        "outputs": second,
+        "scores": load(mlp / "1").predict({"features": features}).scores.tolist(),
+    }
