@@ -4,7 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy.typing as npt
+
 from models.errors import ModelNotUsable
+from models.examples import ExampleFeatures
+from models.predictor import Columns
 from models.runtime import tf
 from models.scores import NUMERIC, Output
 from models.signature import Signature, TensorSpec
@@ -18,11 +22,12 @@ class EntryPoint:
 
     Attributes:
         function: TensorFlow's function; takes keyword arguments, returns outputs by name.
-        keywords: the argument names of the function, in the order of `signature.inputs`.
+        keywords: the argument names of the function; `signature.inputs` are in the same order.
         specs: TensorFlow's specs of these arguments, with the batch axis, in the same order.
         signature: the inputs that a row must bring.
         outputs: what the function returns.
         batch: how many rows every call takes; None: any number.
+        examples: what is parsed from the one argument, if that takes serialized examples.
     """
 
     function: Any
@@ -31,15 +36,24 @@ class EntryPoint:
     signature: Signature
     outputs: tuple[Output, ...]
     batch: int | None
+    examples: ExampleFeatures | None = None
+
+    def feed(self, columns: Columns) -> list[npt.NDArray[Any]]:
+        """Return one array per argument, in the order of `specs`, for the rows in *columns*."""
+        if self.examples is not None:
+            return [self.examples.serialize(columns)]
+        return [columns[spec.name] for spec in self.signature.inputs]
 
     def call(self, inputs: Sequence[Any]) -> dict[str, Any]:
-        """Return the outputs by name for one tensor per input, in the order of `signature.inputs`."""
+        """Return the outputs by name for one tensor per argument, in the order of `specs`."""
         outputs: dict[str, Any] = self.function(**dict(zip(self.keywords, inputs, strict=True)))
         return outputs
 
 
-def find_entry_point(loaded: Any, name: str) -> EntryPoint:
+def find_entry_point(loaded: Any, name: str, *, as_examples: bool = False) -> EntryPoint:
     """Return the signature *name* of a loaded SavedModel.
+
+    With *as_examples* its only input takes serialized examples, and a row brings the features that these hold.
 
     Raises:
         ModelNotUsable: there is no such signature (the message lists those there are), or rows cannot feed it.
@@ -51,13 +65,24 @@ def find_entry_point(loaded: Any, name: str) -> EntryPoint:
     arguments = dict(sorted(function.structured_input_signature[1].items()))
     if not arguments:
         raise ModelNotUsable(f"signature {name!r} takes no inputs")
+    if as_examples:
+        return _of_examples(function, name, arguments)
     names = [_input_name(keyword, spec.name) for keyword, spec in arguments.items()]
     inputs = tuple(_row_spec(*each) for each in zip(names, arguments.values(), strict=True))
     batch = _batch(dict(zip(names, arguments.values(), strict=True)))
     specs = tuple(_with_rows(batch, spec) for spec in arguments.values())
-    # Sorted, for TensorFlow gives them in another order in every process.
-    outputs = tuple(_output(output, tensor) for output, tensor in sorted(function.structured_outputs.items()))
-    return EntryPoint(function, tuple(arguments), specs, Signature(name, inputs), outputs, batch)
+    return EntryPoint(function, tuple(arguments), specs, Signature(name, inputs), _outputs(function), batch)
+
+
+def _of_examples(function: Any, name: str, arguments: Mapping[str, Any]) -> EntryPoint:
+    if len(arguments) != 1:
+        raise ModelNotUsable(f"signature {name!r} takes examples, but not by one input: {', '.join(arguments)}")
+    (keyword, spec), *_ = arguments.items()
+    placeholder = function.inputs[0].op.name
+    examples = ExampleFeatures.of(function.graph.as_graph_def(), placeholder)
+    signature = Signature(name, examples.specs)
+    batch = _batch(arguments)
+    return EntryPoint(function, (keyword,), (_with_rows(batch, spec),), signature, _outputs(function), batch, examples)
 
 
 def _input_name(keyword: str, spec_name: str | None) -> str:
@@ -98,6 +123,11 @@ def _batch(arguments: Mapping[str, Any]) -> int | None:
 
 def _with_rows(batch: int | None, spec: Any) -> Any:
     return spec if batch is None else tf.TensorSpec([batch, *spec.shape[1:]], spec.dtype, spec.name)
+
+
+def _outputs(function: Any) -> tuple[Output, ...]:
+    # Sorted, for TensorFlow gives them in another order in every process.
+    return tuple(_output(output, tensor) for output, tensor in sorted(function.structured_outputs.items()))
 
 
 def _output(name: str, tensor: Any) -> Output:

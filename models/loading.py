@@ -10,22 +10,27 @@ from weakref import finalize
 from models.device import Device
 from models.errors import ModelNotUsable
 from models.failures import first_line
-from models.meta_graph import read_meta_graph, write_for_serving
+from models.meta_graph import write_for_serving
 from models.runtime import tf
 
 _LINKED = ("variables", "assets")
 
 
-def load_objects(folder: Path, *, signature: str, device: Device) -> Any:
+def load_objects(folder: Path, graph: Any, *, signature: str, device: Device) -> Any:
     """Return what TensorFlow makes of the SavedModel in *folder*; its `signatures` hold *signature*, if it has that.
 
     A model of which some object cannot be made (an optimizer of an old Keras, a class that is registered nowhere) is
     loaded as TensorFlow 1 did it: its graph and its variables alone, cut down to the one signature.
 
+    Args:
+        folder: of the SavedModel.
+        graph: the `MetaGraphDef` in it that is meant.
+        signature: the signature that is wanted.
+        device: where the variables go.
+
     Raises:
         ModelNotUsable: no way leads there; the message tells what was tried, and why each failed.
     """
-    graph = read_meta_graph(folder)
     ways: dict[str, Callable[[], Any]] = {
         "with all its objects": lambda: tf.saved_model.load(str(folder), tags=list(graph.meta_info_def.tags)),
     }
@@ -36,9 +41,7 @@ def load_objects(folder: Path, *, signature: str, device: Device) -> Any:
         try:
             with tf.device(device.placement):
                 return load()
-        except (
-            Exception
-        ) as error:  # a broken file, an op that this TensorFlow lacks, ...: it has a dozen types for them
+        except Exception as error:  # a broken file, an op that this TensorFlow lacks: it has a dozen types for them
             failures.append(error)
     tried = "; ".join(f"{way}: {first_line(error)}" for way, error in zip(ways, failures, strict=True))
     raise ModelNotUsable(f"model path {folder} cannot be loaded. Tried {tried}") from failures[0]

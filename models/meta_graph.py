@@ -14,6 +14,7 @@ from models.runtime import tf
 SavedModel = import_module(f"{tf.__name__}.core.protobuf.saved_model_pb2").SavedModel
 
 _TAGS = frozenset({"serve"})
+_TAKE_EXAMPLES = frozenset({"tensorflow/serving/classify", "tensorflow/serving/regress"})
 
 
 def read_meta_graph(folder: Path) -> Any:
@@ -30,6 +31,11 @@ def read_meta_graph(folder: Path) -> Any:
         return graphs[0]
     there = "; ".join(" ".join(sorted(graph.meta_info_def.tags)) or "no tags" for graph in graphs) or "none"
     raise ModelNotUsable(f"model path {folder} has no graph tagged `serve`; there are: {there}")
+
+
+def takes_examples(graph: Any, signature: str) -> bool:
+    """Tell whether a signature classifies or regresses, as estimators export it: it takes serialized examples."""
+    return signature in graph.signature_def and graph.signature_def[signature].method_name in _TAKE_EXAMPLES
 
 
 def write_for_serving(graph: Any, folder: Path, *, signature: str) -> None:

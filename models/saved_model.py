@@ -11,6 +11,7 @@ from models.errors import ModelError, SizesOpen
 from models.failures import as_model_error
 from models.labels import Labels, choose_labels
 from models.loading import load_objects
+from models.meta_graph import read_meta_graph, takes_examples
 from models.padding import BatchSizes
 from models.predictor import Columns, TopK
 from models.ranking import build_ranking
@@ -62,8 +63,9 @@ def load(
     """
     folder, number = versions.resolve(Path(path), version)
     place = choose_device(device, gpu_memory_mb=gpu_memory_mb)
-    loaded = load_objects(folder, signature=signature, device=place)
-    entry = find_entry_point(loaded, signature)
+    graph = read_meta_graph(folder)
+    loaded = load_objects(folder, graph, signature=signature, device=place)
+    entry = find_entry_point(loaded, signature, as_examples=takes_examples(graph, signature))
     sizes = BatchSizes(allowed_sizes if entry.batch is None else (entry.batch,), on_padding=on_padding)
     if xla and sizes.largest is None:
         raise SizesOpen("XLA compiles the model for every size of batch, and any size may come")
@@ -106,8 +108,8 @@ class SavedModelPredictor:
         self._signature = entry.signature
         self._classes = classes
         self._labels = labels.names
-        names = (spec.name for spec in entry.signature.inputs)
-        self._inputs = tuple(zip(names, (spec.dtype for spec in entry.specs), strict=True))
+        self._feed = entry.feed
+        self._dtypes = tuple(spec.dtype for spec in entry.specs)
         # What calling `ranking` comes down to once TensorFlow has bound the arguments in Python, which takes a third of
         # a small model's call. Ours are in order already, and the runtime checks their dtypes once more.
         self._call = ranking.inference_fn.call_flat
@@ -170,7 +172,9 @@ class SavedModelPredictor:
     def _run(self, columns: Columns) -> Sequence[Any]:
         # Inputs are made on the CPU: strings cannot live on a GPU, and TensorFlow moves the others itself.
         with tf.device("/CPU:0"):
-            tensors = [tf.constant(columns[name], dtype) for name, dtype in self._inputs]
+            tensors = [
+                tf.constant(array, dtype) for array, dtype in zip(self._feed(columns), self._dtypes, strict=True)
+            ]
         with tf.device(self._device.placement):
             outputs: Sequence[Any] = self._call(*tensors, *self._captured)
         return outputs

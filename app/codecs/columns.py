@@ -32,12 +32,13 @@ class Column:
     """One input of the signature, as records bring it.
 
     A *cell* is what one row brings: nested lists of `float`, `int` or `bool`; for strings of `str`, `bytes` or
-    `Base64`.
+    `Base64`. The cell of an optional input may be None.
     """
 
     name: str
     element: Element
     shape: tuple[int | None, ...]
+    optional: bool = False
 
     @classmethod
     def of(cls, spec: TensorSpec) -> "Column":
@@ -46,12 +47,12 @@ class Column:
         Raises:
             ValueError: JSON has nothing for its dtype.
         """
-        return cls(spec.name, Element.of(spec.dtype), spec.shape)
+        return cls(spec.name, Element.of(spec.dtype), spec.shape, spec.optional)
 
     @property
     def is_open(self) -> bool:
-        """Whether rows may differ in shape."""
-        return None in self.shape
+        """Whether rows may differ in shape, and then share no batch."""
+        return None in self.shape and not self.optional
 
     def extent(self, cell: Any) -> Extent:
         """Return the shape of *cell*, whose fixed lengths have been checked.
@@ -78,12 +79,27 @@ class Column:
         return leaves
 
     def stack(self, cells: Sequence[Any]) -> tuple[npt.NDArray[Any], int]:
-        """Return cells that agree in shape, at least one, as one array `[n, *shape]`, and the bytes that it holds."""
+        """Return cells that agree in shape, at least one, as one array `[n, *shape]`, and the bytes that it holds.
+
+        Those of an optional input need not agree: see `TensorSpec.optional`.
+        """
+        if self.optional:
+            return self._list(cells)
         extent = self.extent(cells[0])
         if self.element.kind == "string":
             return self._stack_strings(cells, extent)
         array = np.frombuffer(self._packed(cells, extent), self.element.packed).reshape(len(cells), *extent)
         return array.astype(self.element.dtype, copy=False), array.nbytes
+
+    def _list(self, cells: Sequence[Any]) -> tuple[npt.NDArray[Any], int]:
+        array = np.empty(len(cells), object)
+        nbytes = array.nbytes
+        for row, cell in enumerate(cells):
+            if cell is not None:
+                leaves = [_raw(leaf) if self.element.kind == "string" else leaf for leaf in self.leaves(cell)]
+                array[row] = leaves
+                nbytes += sum(map(len, leaves)) if self.element.kind == "string" else 8 * len(leaves)
+        return array, nbytes
 
     def _packed(self, cells: Sequence[Any], extent: Extent) -> bytearray:
         # Packing row by row is about twice as fast as any way to an array through NumPy.

@@ -93,6 +93,8 @@ def _cell(document: dict[str, Any], column: Column, path: FieldPath) -> Any:
     try:
         value = _find(document, path)
         if value is _MISSING:
+            if column.optional:
+                return None
             raise Mismatch(Reason.MISSING_FIELD, f"missing; the input {column.name!r} needs it")
         return read_cell(value, column)
     except Mismatch as mismatch:

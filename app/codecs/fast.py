@@ -16,7 +16,17 @@ from app.codecs.record_id import INT64_MAX, INT64_MIN, MAX_PLAIN_CHARS, is_plain
 DOUBTS = (msgspec.DecodeError, ValueError, RecursionError)
 """What the fast way raises about a record that the exact way must judge."""
 
-_ID = Annotated[str, Meta(max_length=MAX_PLAIN_CHARS)] | Annotated[int, Meta(ge=INT64_MIN, le=INT64_MAX)] | None
+
+@dataclass(frozen=True, slots=True)
+class _Optional:
+    """The type of a field that a record may lack: it is None then."""
+
+    kind: Any
+
+
+_ID = _Optional(
+    Annotated[str, Meta(max_length=MAX_PLAIN_CHARS)] | Annotated[int, Meta(ge=INT64_MIN, le=INT64_MAX)] | None
+)
 
 _Names = tuple[str, ...]
 _Check = Callable[[Any], object]
@@ -40,7 +50,7 @@ class FastReader:
     def of(cls, columns: Sequence[Column], fields: RecordFields) -> "FastReader":
         """Make the parser for *columns*; where msgspec cannot express it, every record is in doubt."""
         inputs = list(zip(columns, fields.inputs, strict=True))
-        types = {fields.id.names: _ID} | {path.names: _cell(column) for column, path in inputs}
+        types: dict[_Names, Any] = {fields.id.names: _ID} | {path.names: _cell(column) for column, path in inputs}
         if any(types[path.names] != _cell(column) for column, path in inputs):
             return cls(_doubt, _doubt)  # inputs of several types read one field
         try:
@@ -72,9 +82,13 @@ def _checks(columns: Sequence[Column]) -> Iterator[tuple[int, _Check]]:
     """Yield what a type cannot say: the cell's place in the row, and what raises ValueError about it."""
     for place, column in enumerate(columns, start=1):
         if None in column.shape[1:]:
-            yield place, column.extent
+            yield place, _unless_missing(column.extent) if column.optional else column.extent
         if column.element.kind == "int" and column.element.high > INT64_MAX:
-            yield place, column.check_range
+            yield place, _unless_missing(column.check_range) if column.optional else column.check_range
+
+
+def _unless_missing(check: _Check) -> _Check:
+    return lambda cell: cell is None or check(cell)
 
 
 def _check_id(value: Any) -> None:
@@ -89,7 +103,7 @@ def _cell(column: Column) -> Any:
         kind = list[kind]  # type: ignore[valid-type]  # mypy knows only types that are spelt out
         if length is not None:
             kind = Annotated[kind, Meta(min_length=length, max_length=length)]
-    return kind
+    return _Optional(kind) if column.optional else kind
 
 
 def _leaf(element: Element) -> Any:
@@ -121,7 +135,7 @@ def _struct(types: Mapping[_Names, Any]) -> type[msgspec.Struct]:
     return msgspec.defstruct(
         "Record",
         [
-            (attribute, kind, None) if kind is _ID else (attribute, kind)
+            (attribute, kind.kind, None) if isinstance(kind, _Optional) else (attribute, kind)
             for attribute, kind in zip(attributes, kinds, strict=True)
         ],
         rename=dict(zip(attributes, members, strict=True)),

@@ -13,6 +13,7 @@ def test_made_up_rows_fit_the_signature() -> None:
             TensorSpec("member", "bool", (2,)),
             TensorSpec("embedding", "bfloat16", (3,)),
             TensorSpec("words", "string", (None,)),
+            TensorSpec("tags", "string", (None,), optional=True),
         ),
     )
     rows = made_up_rows(signature, 4)
@@ -22,6 +23,8 @@ def test_made_up_rows_fit_the_signature() -> None:
         "member": ((4, 2), "bool"),
         "embedding": ((4, 3), "float32"),
         "words": ((4, 1), "object"),
+        "tags": ((4,), "object"),
     }
     assert rows["words"].tolist() == [[b""]] * 4
+    assert rows["tags"].tolist() == [None] * 4
     assert not any(np.any(rows[name]) for name in ("pixels", "age", "member", "embedding"))

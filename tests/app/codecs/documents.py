@@ -62,7 +62,8 @@ def rarely(draw: st.DrawFn) -> bool:
 def signatures(draw: st.DrawFn) -> Signature:
     lengths = st.lists(st.sampled_from([None, 1, 2, 3]), max_size=3).map(tuple)
     names = draw(st.lists(st.sampled_from("abcd"), min_size=1, max_size=4, unique=True))
-    return Signature("fuzz", tuple(TensorSpec(n, draw(st.sampled_from(DTYPES)), draw(lengths)) for n in names))
+    kinds = st.tuples(st.sampled_from(DTYPES), lengths, st.integers(0, 3).map(lambda one: one == 0))
+    return Signature("fuzz", tuple(TensorSpec(name, *draw(kinds)) for name in names))
 
 
 @st.composite
@@ -89,7 +90,8 @@ def documents(draw: st.DrawFn, signature: Signature) -> bytes:
     top: list[tuple[str, str]] = []
     data: list[tuple[str, str]] = []
     for spec in signature.inputs:
-        for _ in range(1 + rarely(draw) - rarely(draw)):
+        given = draw(st.integers(0, 1)) if spec.optional else 1
+        for _ in range(given + rarely(draw) - (given and rarely(draw))):
             level = data if spec.name in FIELDS else top
             level.append(
                 (

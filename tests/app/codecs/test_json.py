@@ -478,6 +478,40 @@ def test_equal_shapes_have_equal_keys_across_chunks() -> None:
 # -- fields
 
 
+def test_an_optional_input_may_be_missing_and_rows_of_other_lengths_share_a_group() -> None:
+    tags = TensorSpec("tags", "string", (None,), optional=True)
+    pixels = TensorSpec("pixels", "float32", (2, 1), optional=True)
+    [group] = decode(
+        decoder(FEATURES, tags, pixels, fields={"tags": "meta.tags"}),
+        record(more=',"meta":{"tags":["a",{"b64":"/w=="}]},"pixels":[[1],[2.5]]'),
+        record(more=',"meta":{"tags":[]}'),
+        record(more=',"meta":{}'),
+        record(),
+    ).groups
+    assert group.positions == range(4)
+    assert group.columns["tags"].tolist() == [[b"a", b"\xff"], [], None, None]
+    assert group.columns["pixels"].tolist() == [[1.0, 2.5], None, None, None]
+    assert group.columns["features"].shape == (4, LENGTH)
+    assert group.nbytes == 4 * LENGTH * 4 + (4 * 8 + 2) + (4 * 8 + 16)
+
+
+@pytest.mark.parametrize(
+    ("more", "reason"),
+    [
+        ('"tags":null', Reason.WRONG_TYPE),
+        ('"tags":["a",1]', Reason.WRONG_TYPE),
+        ('"tags":"a"', Reason.WRONG_SHAPE),
+        ('"pixels":[[1]]', Reason.WRONG_SHAPE),
+        ('"pixels":[[1],[1e99]]', Reason.OUT_OF_RANGE),
+    ],
+)
+def test_an_optional_input_that_is_there_must_fit(more: str, reason: Reason) -> None:
+    tags = TensorSpec("tags", "string", (None,), optional=True)
+    pixels = TensorSpec("pixels", "float32", (2, 1), optional=True)
+    [(_, rejection)] = decode(decoder(FEATURES, tags, pixels), record(more=f",{more}")).rejected
+    assert rejection.reason == reason
+
+
 def test_inputs_are_found_where_the_fields_say() -> None:
     inputs = decoder(
         spec("a", "int32"),
