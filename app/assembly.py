@@ -65,6 +65,7 @@ def load_predictor(settings: Settings, on_padding: Callable[[int], None] = lambd
             top_k=settings.rank.top_k,
             allowed_sizes=settings.batch.allowed_sizes,
             on_padding=on_padding,
+            pad_value=model.pad_value,
             xla=model.xla == "on",
             gpu_memory_mb=model.gpu_memory_mb,
         )

@@ -66,6 +66,13 @@ class ModelSettings(Group):
         validation_alias="MODEL_TIMEOUT_SECONDS",
         description="a model call that takes longer stops the worker",
     )
+    pad_value: float | None = Field(
+        None,
+        allow_inf_nan=False,
+        validation_alias="MODEL_PAD_VALUE",
+        description="what rows are padded with where the model leaves a length open; unset: rows that differ in shape "
+        "share no batch",
+    )
     xla: Literal["off", "on"] = Field(
         "off",
         validation_alias="MODEL_XLA",

@@ -1,11 +1,12 @@
 """A signature of a loaded SavedModel: how to call it, what it takes and what it gives."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
 
 import numpy.typing as npt
 
+from models.cells import pad_value_for, padded
 from models.errors import ModelNotUsable
 from models.examples import ExampleFeatures
 from models.predictor import Columns
@@ -28,6 +29,7 @@ class EntryPoint:
         outputs: what the function returns.
         batch: how many rows every call takes; None: any number.
         examples: what is parsed from the one argument, if that takes serialized examples.
+        padding: what the loose inputs are padded with, by name.
     """
 
     function: Any
@@ -37,12 +39,26 @@ class EntryPoint:
     outputs: tuple[Output, ...]
     batch: int | None
     examples: ExampleFeatures | None = None
+    padding: Mapping[str, Any] = field(default_factory=dict)
 
     def feed(self, columns: Columns) -> list[npt.NDArray[Any]]:
         """Return one array per argument, in the order of `specs`, for the rows in *columns*."""
         if self.examples is not None:
             return [self.examples.serialize(columns)]
-        return [columns[spec.name] for spec in self.signature.inputs]
+        return [
+            padded(columns[spec.name], self.padding[spec.name]) if spec.loose else columns[spec.name]
+            for spec in self.signature.inputs
+        ]
+
+    def padded_with(self, value: float) -> Self:
+        """Return the same for rows whose open axes are padded with *value*, so that they share a batch.
+
+        Raises:
+            ModelNotUsable: an input cannot hold it.
+        """
+        inputs = tuple(replace(spec, loose=spec.loose or None in spec.shape) for spec in self.signature.inputs)
+        padding = {spec.name: pad_value_for(spec, value) for spec in inputs if spec.loose}
+        return replace(self, signature=replace(self.signature, inputs=inputs), padding=padding)
 
     def call(self, inputs: Sequence[Any]) -> dict[str, Any]:
         """Return the outputs by name for one tensor per argument, in the order of `specs`."""

@@ -107,12 +107,13 @@ def _features(body: _Body, node: Any) -> Iterator[TensorSpec]:
     attributes = {name: list(node.attr[name].list.type) for name in ("sparse_types", "Tdense", "ragged_value_types")}
     sparse, dense, ragged, defaults = _inputs(body, node, attributes)
     for name, dtype in (*_typed(sparse, attributes["sparse_types"]), *_typed(ragged, attributes["ragged_value_types"])):
-        yield TensorSpec(name, dtype, (None,), optional=True)
+        yield TensorSpec(name, dtype, (None,), loose=True, optional=True)
     shapes = node.attr["dense_shapes"].list.shape
     for (name, dtype), shape, default in zip(_typed(dense, attributes["Tdense"]), shapes, defaults, strict=True):
         lengths = tuple(None if dimension.size < 0 else dimension.size for dimension in shape.dim)
         # An open first axis takes any number; an empty default means that there is none.
-        yield TensorSpec(name, dtype, lengths, optional=None in lengths or default is None or default.size > 0)
+        optional = None in lengths or default is None or default.size > 0
+        yield TensorSpec(name, dtype, lengths, loose=optional, optional=optional)
 
 
 def _inputs(

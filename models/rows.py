@@ -11,9 +11,15 @@ def made_up_rows(signature: Signature, count: int) -> Columns:
 
     bfloat16, which NumPy does not know, is float32.
     """
-    return {
-        spec.name: np.full(count, None, object) if spec.optional else _filled(spec, count) for spec in signature.inputs
-    }
+    return {spec.name: _loose(spec, count) if spec.loose else _filled(spec, count) for spec in signature.inputs}
+
+
+def _loose(spec: TensorSpec, count: int) -> np.ndarray[tuple[int, ...], np.dtype[np.object_]]:
+    column = np.full(count, None, object)
+    if not spec.optional:
+        for row, cell in enumerate(_filled(spec, count)):
+            column[row] = cell
+    return column
 
 
 def _filled(spec: TensorSpec, count: int) -> np.ndarray[tuple[int, ...], np.dtype[np.generic]]:

@@ -35,6 +35,7 @@ def load(
     top_k: int = 5,
     allowed_sizes: Sequence[int] = (),
     on_padding: Callable[[int], None] = lambda _: None,
+    pad_value: float | None = None,
     xla: bool = False,
     gpu_memory_mb: int | None = None,
 ) -> "SavedModelPredictor":
@@ -53,6 +54,7 @@ def load(
         allowed_sizes: of the batches that the model is called with, ascending; none: any size. A model whose signature
             fixes the size is called with that one whatever this says.
         on_padding: told how many rows were added to a batch only to fill it up.
+        pad_value: what open axes are padded with, so that rows of other lengths share a batch; None: they do not.
         xla: whether XLA compiles the model, for each size of batch; needs these to be few.
         gpu_memory_mb: take so many MiB of a GPU's memory at once, and never more; None: as much as it takes.
 
@@ -66,6 +68,8 @@ def load(
     graph = read_meta_graph(folder)
     loaded = load_objects(folder, graph, signature=signature, device=place)
     entry = find_entry_point(loaded, signature, as_examples=takes_examples(graph, signature))
+    if pad_value is not None:
+        entry = entry.padded_with(pad_value)
     sizes = BatchSizes(allowed_sizes if entry.batch is None else (entry.batch,), on_padding=on_padding)
     if xla and sizes.largest is None:
         raise SizesOpen("XLA compiles the model for every size of batch, and any size may come")

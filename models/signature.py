@@ -11,13 +11,15 @@ class TensorSpec:
         name: the signature's name of the input.
         dtype: NumPy's name of the element type (`float32`, `int64`, `bool`, `bfloat16`, ...), or `string`.
         shape: the shape of one row, without the batch axis; `None` where any length goes. `()` is a scalar per row.
-        optional: whether a row may do without it. Its column is then not stacked: an array `[B]` of objects, each the
-            row's elements in row-major order, or None; rows of other lengths share a batch.
+        loose: whether rows that differ in shape share a batch. Their column is an array `[B]` of objects then, each one
+            row's tensor.
+        optional: whether a row may do without it, and bring None; only if it is loose.
     """
 
     name: str
     dtype: str
     shape: tuple[int | None, ...]
+    loose: bool = False
     optional: bool = False
 
 

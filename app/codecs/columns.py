@@ -38,6 +38,7 @@ class Column:
     name: str
     element: Element
     shape: tuple[int | None, ...]
+    loose: bool = False
     optional: bool = False
 
     @classmethod
@@ -47,12 +48,12 @@ class Column:
         Raises:
             ValueError: JSON has nothing for its dtype.
         """
-        return cls(spec.name, Element.of(spec.dtype), spec.shape, spec.optional)
+        return cls(spec.name, Element.of(spec.dtype), spec.shape, spec.loose, spec.optional)
 
     @property
     def is_open(self) -> bool:
         """Whether rows may differ in shape, and then share no batch."""
-        return None in self.shape and not self.optional
+        return None in self.shape and not self.loose
 
     def extent(self, cell: Any) -> Extent:
         """Return the shape of *cell*, whose fixed lengths have been checked.
@@ -81,25 +82,26 @@ class Column:
     def stack(self, cells: Sequence[Any]) -> tuple[npt.NDArray[Any], int]:
         """Return cells that agree in shape, at least one, as one array `[n, *shape]`, and the bytes that it holds.
 
-        Those of an optional input need not agree: see `TensorSpec.optional`.
+        Those of a loose input need not agree: see `TensorSpec`.
         """
-        if self.optional:
-            return self._list(cells)
+        return self._listed(cells) if self.loose else self._stacked(cells)
+
+    def _stacked(self, cells: Sequence[Any]) -> tuple[npt.NDArray[Any], int]:
         extent = self.extent(cells[0])
         if self.element.kind == "string":
             return self._stack_strings(cells, extent)
         array = np.frombuffer(self._packed(cells, extent), self.element.packed).reshape(len(cells), *extent)
         return array.astype(self.element.dtype, copy=False), array.nbytes
 
-    def _list(self, cells: Sequence[Any]) -> tuple[npt.NDArray[Any], int]:
-        array = np.empty(len(cells), object)
-        nbytes = array.nbytes
+    def _listed(self, cells: Sequence[Any]) -> tuple[npt.NDArray[Any], int]:
+        column = np.empty(len(cells), object)
+        nbytes = column.nbytes
         for row, cell in enumerate(cells):
             if cell is not None:
-                leaves = [_raw(leaf) if self.element.kind == "string" else leaf for leaf in self.leaves(cell)]
-                array[row] = leaves
-                nbytes += sum(map(len, leaves)) if self.element.kind == "string" else 8 * len(leaves)
-        return array, nbytes
+                tensors, size = self._stacked([cell])
+                column[row] = tensors[0]
+                nbytes += size
+        return column, nbytes
 
     def _packed(self, cells: Sequence[Any], extent: Extent) -> bytearray:
         # Packing row by row is about twice as fast as any way to an array through NumPy.

@@ -38,6 +38,7 @@ WRONG = [
     ("MODEL_NON_FINITE", "drop", "must be 'reject' or 'publish'"),
     ("MODEL_TIMEOUT_SECONDS", "0", "must be above 0"),
     ("MODEL_TIMEOUT_SECONDS", "inf", "must be a finite number"),
+    ("MODEL_PAD_VALUE", "nan", "must be a finite number"),
     ("MODEL_XLA", "yes", "must be 'off' or 'on'"),
     ("MODEL_INTRA_OP_THREADS", "-1", "must be at least 0"),
     ("MODEL_INTER_OP_THREADS", "all", "must be a whole number"),

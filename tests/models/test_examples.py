@@ -72,10 +72,10 @@ def write(tf: Any, tmp_path: Path) -> Write:
 
 WANTED = (
     TensorSpec("age", "float32", (1,)),
-    TensorSpec("count", "int64", (), optional=True),
-    TensorSpec("pixels", "float32", (2, 2), optional=True),
-    TensorSpec("tags", "string", (None,), optional=True),
-    TensorSpec("visits", "float32", (None,), optional=True),
+    TensorSpec("count", "int64", (), loose=True, optional=True),
+    TensorSpec("pixels", "float32", (2, 2), loose=True, optional=True),
+    TensorSpec("tags", "string", (None,), loose=True, optional=True),
+    TensorSpec("visits", "float32", (None,), loose=True, optional=True),
 )
 COLUMNS = {
     "age": np.array([[1.5], [2.5]], np.float32),

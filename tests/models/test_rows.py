@@ -13,7 +13,7 @@ def test_made_up_rows_fit_the_signature() -> None:
             TensorSpec("member", "bool", (2,)),
             TensorSpec("embedding", "bfloat16", (3,)),
             TensorSpec("words", "string", (None,)),
-            TensorSpec("tags", "string", (None,), optional=True),
+            TensorSpec("tags", "string", (None,), loose=True, optional=True),
         ),
     )
     rows = made_up_rows(signature, 4)
