@@ -11,7 +11,7 @@ from models.errors import ModelError, ModelNotUsable, ModelUnavailable, OutOfMem
 from models.predictor import Columns, TopK
 from models.rows import made_up_rows
 from models.signature import Signature, TensorSpec
-from models.warming import warm_up
+from models.warming import Sample, warm_up
 
 Float32s = npt.NDArray[np.float32]
 
@@ -107,7 +107,7 @@ class NumpyModel:
 
     def warm_up(self, batch_size: int) -> None:
         """Run rows of zeros through; see `models.warming`."""
-        warm_up(self, (1, batch_size))
+        warm_up(self, Sample.made_up(self.signature), (1, batch_size))
 
 
 def best_classes(scores: Float32s, top_k: int) -> TopK:

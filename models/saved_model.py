@@ -13,13 +13,13 @@ from models.labels import Labels, choose_labels
 from models.loading import load_objects
 from models.meta_graph import read_meta_graph, takes_examples
 from models.padding import BatchSizes
-from models.predictor import Columns, TopK
+from models.predictor import Columns, TopK, height
 from models.ranking import build_ranking
-from models.rows import made_up_rows
+from models.recorded import FILE, recorded_requests
 from models.runtime import tf
 from models.scores import choose_scores
 from models.signature import Signature
-from models.warming import warm_up
+from models.warming import Sample, warm_up
 
 
 def load(
@@ -73,6 +73,7 @@ def load(
     sizes = BatchSizes(allowed_sizes if entry.batch is None else (entry.batch,), on_padding=on_padding)
     if xla and sizes.largest is None:
         raise SizesOpen("XLA compiles the model for every size of batch, and any size may come")
+    recorded = recorded_requests(folder, entry.signature, as_examples=entry.examples is not None)
     scores = choose_scores(entry.outputs, scores_output, batch=entry.batch)
     labels = choose_labels(entry.outputs, scores, path=labels_path, wanted=labels_output, batch=entry.batch)
     columns = scores.columns if labels.names is None else len(labels.names)
@@ -86,6 +87,7 @@ def load(
         labels=labels,
         ranking=ranking,
         sizes=sizes,
+        recorded=[Sample(each, f"request {place} of {FILE.name}") for place, each in enumerate(recorded, start=1)],
         owner=loaded,
     )
 
@@ -104,6 +106,7 @@ class SavedModelPredictor:
         labels: Labels,
         ranking: Any,
         sizes: BatchSizes,
+        recorded: Sequence[Sample],
         owner: Any,
     ) -> None:
         self._name = name
@@ -121,7 +124,8 @@ class SavedModelPredictor:
         # TensorFlow's functions refer to their variables weakly: what these belong to must live as long as we call.
         self._owner = owner
         self._sizes = sizes
-        self._known_good_row = made_up_rows(entry.signature, 1)
+        self._recorded: Sequence[Sample] = recorded
+        self._known_good_row = Sample.made_up(entry.signature).rows(1)
 
     @property
     def name(self) -> str:
@@ -184,7 +188,7 @@ class SavedModelPredictor:
         return outputs
 
     def answers(self) -> bool:
-        """Whether the model answers the made-up row that it answered in `warm_up`."""
+        """Whether the model answers the row that it answered first in `warm_up`."""
         try:
             self.predict(self._known_good_row)
         except ModelError:
@@ -192,5 +196,10 @@ class SavedModelPredictor:
         return True
 
     def warm_up(self, batch_size: int) -> None:
-        """Run made-up rows through; see `models.warming`."""
-        warm_up(self, self._sizes.up_to(batch_size))
+        """Run rows through, and all requests that were recorded with the model; see `models.warming`."""
+        first = self._recorded[0] if self._recorded else Sample.made_up(self._signature)
+        warm_up(self, first, self._sizes.up_to(batch_size))
+        for sample in self._recorded:
+            warm_up(self, sample, [height(sample.columns)])
+        self._recorded = ()
+        self._known_good_row = first.rows(1)

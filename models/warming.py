@@ -1,14 +1,42 @@
-"""The first calls of a model, with made-up rows."""
+"""The first calls of a model, with rows made up or recorded."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
 
 from models.errors import ModelError, ModelNotUsable, OutOfMemory
-from models.predictor import Predictor
+from models.predictor import Columns, Predictor, height
 from models.rows import made_up_rows
+from models.signature import Signature
 
 
-def warm_up(predictor: Predictor, sizes: Iterable[int]) -> None:
-    """Run so many rows of zeros and empty strings at a time through *predictor*.
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Rows that a model should be able to answer.
+
+    Attributes:
+        columns: at least one row.
+        origin: what they are, for a message.
+    """
+
+    columns: Columns
+    origin: str
+
+    @classmethod
+    def made_up(cls, signature: Signature) -> Self:
+        """Return one row of zeros and empty strings."""
+        return cls(made_up_rows(signature, 1), "made-up rows (zeros and empty strings)")
+
+    def rows(self, count: int) -> Columns:
+        """Return *count* rows, the same ones again and again."""
+        places = np.arange(count) % height(self.columns)
+        return {name: column[places] for name, column in self.columns.items()}
+
+
+def warm_up(predictor: Predictor, sample: Sample, sizes: Iterable[int]) -> None:
+    """Run so many rows of *sample* at a time through *predictor*.
 
     Where the device's memory does not hold as many, half as many are tried, and so on: batches of records are split in
     the same way.
@@ -17,19 +45,17 @@ def warm_up(predictor: Predictor, sizes: Iterable[int]) -> None:
         ModelNotUsable: the model cannot answer even these rows, or answers for another number of rows.
     """
     for rows in sizes:
-        _run(predictor, rows)
+        _run(predictor, sample, rows)
 
 
-def _run(predictor: Predictor, rows: int) -> None:
+def _run(predictor: Predictor, sample: Sample, rows: int) -> None:
     try:
-        answered = len(predictor.predict(made_up_rows(predictor.signature, rows)).scores)
+        answered = len(predictor.predict(sample.rows(rows)).scores)
     except ModelError as error:
         if isinstance(error, OutOfMemory) and rows > 1:
-            _run(predictor, rows // 2)
+            _run(predictor, sample, rows // 2)
             return
-        raise ModelNotUsable(
-            f"model {predictor.name} fails for made-up rows (zeros and empty strings): {error}"
-        ) from error
+        raise ModelNotUsable(f"model {predictor.name} fails for {sample.origin}: {error}") from error
     if answered != rows:
         raise ModelNotUsable(
             f"model {predictor.name} was given {rows} rows and answered for {answered}: "

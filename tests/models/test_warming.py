@@ -1,9 +1,10 @@
+import numpy as np
 import pytest
 
 from models.errors import ModelNotUsable, ModelUnavailable
 from models.numpy_model import NumpyModel
 from models.predictor import Columns, TopK
-from models.warming import warm_up
+from models.warming import Sample, warm_up
 
 
 class Noting(NumpyModel):
@@ -20,7 +21,7 @@ class Noting(NumpyModel):
 
 def test_so_many_rows_go_through_as_are_asked_for() -> None:
     model = Noting()
-    warm_up(model, (1, 8, 512))
+    warm_up(model, Sample.made_up(model.signature), (1, 8, 512))
     assert model.heights == [1, 8, 512]
 
 
@@ -36,13 +37,13 @@ def test_a_model_that_answers_for_another_number_of_rows_cannot_be_used() -> Non
             return super().predict(columns).rows(0, 1)
 
     with pytest.raises(ModelNotUsable, match="given 8 rows and answered for 1: its outputs need the batch axis"):
-        warm_up(Sums(), (1, 8))
+        warm_up(Sums(), Sample.made_up(Sums().signature), (1, 8))
 
 
 def test_where_memory_is_short_half_as_many_rows_are_tried_and_so_on() -> None:
     model = Noting()
     model.out_of_memory_above = 100
-    warm_up(model, (1, 500))
+    warm_up(model, Sample.made_up(model.signature), (1, 500))
     assert model.heights == [1, 500, 250, 125, 62]
 
 
@@ -50,7 +51,7 @@ def test_a_model_that_has_no_memory_for_a_single_row_cannot_be_used() -> None:
     model = NumpyModel()
     model.out_of_memory_above = 0
     with pytest.raises(ModelNotUsable, match=r"fails for made-up rows .* memory for 0 rows, not for 1"):
-        warm_up(model, (1, 8))
+        warm_up(model, Sample.made_up(model.signature), (1, 8))
 
 
 def test_a_model_that_fails_for_another_reason_is_not_tried_with_fewer_rows() -> None:
@@ -61,5 +62,13 @@ def test_a_model_that_fails_for_another_reason_is_not_tried_with_fewer_rows() ->
 
     model = FailsForMany()
     with pytest.raises(ModelNotUsable, match="told to fail everything"):
-        warm_up(model, (1, 8))
+        warm_up(model, Sample.made_up(model.signature), (1, 8))
     assert model.heights == [1, 8]
+
+
+def test_the_rows_of_a_sample_come_again_and_again() -> None:
+    sample = Sample({"x": np.array([[1], [2], [3]]), "word": np.array([b"a", b"b", b"c"], object)}, "three rows")
+    assert sample.rows(2)["x"].tolist() == [[1], [2]]
+    rows = sample.rows(7)
+    assert rows["x"].tolist() == [[1], [2], [3], [1], [2], [3], [1]]
+    assert rows["word"].tolist() == [b"a", b"b", b"c", b"a", b"b", b"c", b"a"]
