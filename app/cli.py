@@ -1,4 +1,4 @@
-"""The command line: `streamrank serve | config | audit | dead-letters | demo`."""
+"""The command line: `streamrank serve | config | inspect | audit | dead-letters | demo`."""
 
 import argparse
 import json
@@ -19,6 +19,8 @@ examples:
   INPUT_TOPIC=images OUTPUT_TOPIC=rankings MODEL_PATH=/models/digits streamrank serve
                                read images, rank them with the model, publish to rankings
   streamrank config            show every setting and where its value came from
+  streamrank inspect /models/digits
+                               look at a model and how it would be served
   streamrank audit             check that no record was lost
   streamrank dead-letters list look at the records that were refused
   streamrank demo              watch it all run on this machine
@@ -64,6 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     config_parser = _add(commands, config, "show the settings, secrets masked", _CONFIG_EXAMPLES)
     config_parser.add_argument("--json", action="store_true", help="print one JSON object")
     commands.add_parser("audit", help="check that every record has its prediction or its dead letter")
+    commands.add_parser("inspect", help="what a SavedModel holds, how it would be served and how fast it is here")
     commands.add_parser("dead-letters", help="look at the records that were refused, and send them back")
     commands.add_parser("demo", help="a broker, a model, the service and real records, on this machine")
     return parser
@@ -169,6 +172,13 @@ def demo(arguments: list[str]) -> int:
         )
 
 
+def inspect(arguments: list[str]) -> int:
+    """Print what a SavedModel holds and how it would be served."""
+    from app.inspection.command import main as run
+
+    return run(arguments)
+
+
 def dead_letters(arguments: list[str]) -> int:
     """List, show or replay dead letters."""
     from app.deadletters.run import main as run
@@ -180,6 +190,7 @@ _WITH_OPTIONS_OF_ITS_OWN: dict[str, Callable[[list[str]], int]] = {
     "audit": audit,
     "dead-letters": dead_letters,
     "demo": demo,
+    "inspect": inspect,
 }
 
 

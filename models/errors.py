@@ -3,11 +3,14 @@
 ModelError
 ├── ModelNotUsable      it cannot be loaded or used as asked: stop the start, say why
 │   ├── DeviceNotFound  the device asked for is not there
+│   ├── ScoresAmbiguous several outputs could hold the scores
 │   └── SizesOpen       it is to be compiled, and any size of batch may come
 ├── RowsRefused         it refused this batch: some rows may be at fault, others may not
 ├── OutOfMemory         the device's memory did not hold this batch: try fewer rows at once
 └── ModelUnavailable    it failed for a reason that is not in the rows: acknowledge nothing
 """
+
+from collections.abc import Sequence
 
 
 class ModelError(Exception):
@@ -20,6 +23,18 @@ class ModelNotUsable(ModelError):
 
 class DeviceNotFound(ModelNotUsable):
     """The device asked for is not there; the message lists the devices TensorFlow sees."""
+
+
+class ScoresAmbiguous(ModelNotUsable):
+    """Several outputs could hold the scores.
+
+    Attributes:
+        candidates: their names.
+    """
+
+    def __init__(self, message: str, candidates: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.candidates = tuple(candidates)
 
 
 class SizesOpen(ModelNotUsable):

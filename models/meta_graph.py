@@ -13,6 +13,8 @@ from models.runtime import tf
 # Its public modules do not show it, and an import statement would stand before the one that sets TensorFlow up.
 SavedModel = import_module(f"{tf.__name__}.core.protobuf.saved_model_pb2").SavedModel
 
+# TensorFlow's own entry points, stored as signatures: what sets the model up, and what trains it further.
+_INTERNAL = frozenset({"__saved_model_init_op", "__saved_model_train_op"})
 _TAGS = frozenset({"serve"})
 _TAKE_EXAMPLES = frozenset({"tensorflow/serving/classify", "tensorflow/serving/regress"})
 
@@ -31,6 +33,11 @@ def read_meta_graph(folder: Path) -> Any:
         return graphs[0]
     there = "; ".join(" ".join(sorted(graph.meta_info_def.tags)) or "no tags" for graph in graphs) or "none"
     raise ModelNotUsable(f"model path {folder} has no graph tagged `serve`; there are: {there}")
+
+
+def signature_names(graph: Any) -> list[str]:
+    """Return the names of the signatures that a `MetaGraphDef` offers."""
+    return sorted(set(graph.signature_def) - _INTERNAL)
 
 
 def takes_examples(graph: Any, signature: str) -> bool:

@@ -17,7 +17,7 @@ from models.predictor import Columns, TopK, height
 from models.ranking import build_ranking
 from models.recorded import FILE, recorded_requests
 from models.runtime import tf
-from models.scores import choose_scores
+from models.scores import Output, choose_scores
 from models.signature import Signature
 from models.warming import Sample, warm_up
 
@@ -63,7 +63,7 @@ def load(
         SizesOpen: *xla* without *allowed_sizes*, and the signature leaves the size open.
         ModelNotUsable: the model cannot be loaded or used as asked; the message says what there is instead.
     """
-    folder, number = versions.resolve(Path(path), version)
+    folder, number_of_version = versions.resolve(Path(path), version)
     place = choose_device(device, gpu_memory_mb=gpu_memory_mb)
     graph = read_meta_graph(folder)
     loaded = load_objects(folder, graph, signature=signature, device=place)
@@ -80,14 +80,15 @@ def load(
     ranking = build_ranking(entry, scores=scores, columns=columns, row_labels=labels.output, top_k=top_k, xla=xla)
     return SavedModelPredictor(
         name=name or Path(path).resolve().name,
-        version=number,
+        version=number_of_version,
         device=place,
         entry=entry,
+        scores=scores,
         classes=columns,
         labels=labels,
         ranking=ranking,
         sizes=sizes,
-        recorded=[Sample(each, f"request {place} of {FILE.name}") for place, each in enumerate(recorded, start=1)],
+        recorded=[Sample(rows, f"request {number} of {FILE.name}") for number, rows in enumerate(recorded, start=1)],
         owner=loaded,
     )
 
@@ -102,6 +103,7 @@ class SavedModelPredictor:
         version: str,
         device: Device,
         entry: EntryPoint,
+        scores: Output,
         classes: int | None,
         labels: Labels,
         ranking: Any,
@@ -112,10 +114,10 @@ class SavedModelPredictor:
         self._name = name
         self._version = version
         self._device = device
-        self._signature = entry.signature
+        self._entry = entry
+        self._scores = scores
         self._classes = classes
-        self._labels = labels.names
-        self._feed = entry.feed
+        self._labels = labels
         self._dtypes = tuple(spec.dtype for spec in entry.specs)
         # What calling `ranking` comes down to once TensorFlow has bound the arguments in Python, which takes a third of
         # a small model's call. Ours are in order already, and the runtime checks their dtypes once more.
@@ -125,7 +127,7 @@ class SavedModelPredictor:
         self._owner = owner
         self._sizes = sizes
         self._recorded: Sequence[Sample] = recorded
-        self._known_good_row = Sample.made_up(entry.signature).rows(1)
+        self._known_good = Sample.made_up(entry.signature)
 
     @property
     def name(self) -> str:
@@ -145,7 +147,7 @@ class SavedModelPredictor:
     @property
     def signature(self) -> Signature:
         """The inputs a row must bring."""
-        return self._signature
+        return self._entry.signature
 
     @property
     def classes(self) -> int | None:
@@ -155,7 +157,22 @@ class SavedModelPredictor:
     @property
     def labels(self) -> Sequence[str] | None:
         """`N` names, one per class; None when rows bring their own or nobody names the classes."""
-        return self._labels
+        return self._labels.names
+
+    @property
+    def batch(self) -> int | None:
+        """How many rows the signature takes in every call; None: any number."""
+        return self._entry.batch
+
+    @property
+    def scores(self) -> Output:
+        """The output that holds the scores."""
+        return self._scores
+
+    @property
+    def labels_output(self) -> str | None:
+        """The output that holds the labels, if one does."""
+        return None if self._labels.output is None else self._labels.output.name
 
     @property
     def largest_batch(self) -> int | None:
@@ -181,25 +198,29 @@ class SavedModelPredictor:
         # Inputs are made on the CPU: strings cannot live on a GPU, and TensorFlow moves the others itself.
         with tf.device("/CPU:0"):
             tensors = [
-                tf.constant(array, dtype) for array, dtype in zip(self._feed(columns), self._dtypes, strict=True)
+                tf.constant(array, dtype) for array, dtype in zip(self._entry.feed(columns), self._dtypes, strict=True)
             ]
         with tf.device(self._device.placement):
             outputs: Sequence[Any] = self._call(*tensors, *self._captured)
         return outputs
 
+    def known_good_rows(self, count: int) -> Columns:
+        """Return *count* rows that the model answered in `warm_up`."""
+        return self._known_good.rows(count)
+
     def answers(self) -> bool:
         """Whether the model answers the row that it answered first in `warm_up`."""
         try:
-            self.predict(self._known_good_row)
+            self.predict(self._known_good.rows(1))
         except ModelError:
             return False
         return True
 
     def warm_up(self, batch_size: int) -> None:
         """Run rows through, and all requests that were recorded with the model; see `models.warming`."""
-        first = self._recorded[0] if self._recorded else Sample.made_up(self._signature)
+        first = self._recorded[0] if self._recorded else Sample.made_up(self.signature)
         warm_up(self, first, self._sizes.up_to(batch_size))
         for sample in self._recorded:
             warm_up(self, sample, [height(sample.columns)])
         self._recorded = ()
-        self._known_good_row = first.rows(1)
+        self._known_good = first

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from models.errors import ModelNotUsable
+from models.errors import ModelNotUsable, ScoresAmbiguous
 
 FLOATS = frozenset({"float16", "bfloat16", "float32", "float64"})
 INTEGERS = frozenset({"int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"})
@@ -48,7 +48,8 @@ def choose_scores(outputs: Sequence[Output], wanted: str | None, *, batch: int |
         batch: the number of rows that every call takes; None: any number.
 
     Raises:
-        ModelNotUsable: *wanted* is not there or does not fit, or nothing or too much fits; the message lists them.
+        ScoresAmbiguous: too much fits.
+        ModelNotUsable: *wanted* is not there or does not fit, or nothing fits; the message lists what there is.
     """
     fitting = {output.name: output for output in outputs if _fits(output, batch)}
     if wanted is not None:
@@ -59,7 +60,9 @@ def choose_scores(outputs: Sequence[Output], wanted: str | None, *, batch: int |
     if len(fitting) == 1:
         return next(iter(fitting.values()))
     if fitting:
-        raise ModelNotUsable(f"which output holds the scores? Name one of: {listing(fitting.values())}")
+        raise ScoresAmbiguous(
+            f"which output holds the scores? Name one of: {listing(fitting.values())}", tuple(fitting)
+        )
     raise ModelNotUsable(f"no output can hold scores ({_expected(batch)}); there are: {listing(outputs)}")
 
 

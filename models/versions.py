@@ -29,6 +29,11 @@ def resolve(path: Path, version: str) -> tuple[Path, str]:
         raise ModelNotUsable(f"model path {path}: {error.strerror or error}") from error
 
 
+def numbers(path: Path) -> list[int]:
+    """Return the numbers of the versions in the folder *path*, ascending; none when it is a SavedModel itself."""
+    return [] if _is_saved_model(path) else sorted(_numbered(path))
+
+
 def _resolve(path: Path, version: str) -> tuple[Path, str]:
     if not path.is_dir():
         raise ModelNotUsable(f"model path {path}: " + ("not a folder" if path.exists() else "no such folder"))

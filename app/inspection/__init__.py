@@ -1,0 +1,1 @@
+"""`streamrank inspect`: what a SavedModel holds, and how it would be served."""

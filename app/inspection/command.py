@@ -1,0 +1,41 @@
+"""Look at a model and print what there is to know about it."""
+
+import sys
+from collections.abc import Sequence
+
+from app.inspection.options import Options, parse
+from app.inspection.text import as_json, as_text
+
+CANNOT_BE_SERVED = 1
+NO_MODEL = 2
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the inspection that *arguments* ask for and return its exit status."""
+    options = parse(arguments)
+    from models.errors import ModelNotUsable
+
+    try:
+        return _inspect(options)
+    except ModelNotUsable as error:
+        sys.stderr.write(f"streamrank: {error}\n")
+        return NO_MODEL
+
+
+def _inspect(options: Options) -> int:
+    from models.versions import resolve
+
+    # What needs no TensorFlow first: importing that takes seconds.
+    resolve(options.path, options.version)
+    from models.inspection import inspect
+
+    found = inspect(
+        options.path,
+        version=options.version,
+        signature=options.signature,
+        device=options.device,
+        sizes=options.sizes,
+    )
+    lines = [as_json(found, options)] if options.json else as_text(found, options)
+    sys.stdout.writelines(f"{line}\n" for line in lines)
+    return 0 if found.served is not None else CANNOT_BE_SERVED
