@@ -69,7 +69,8 @@ class EntryPoint:
 def find_entry_point(loaded: Any, name: str, *, as_examples: bool = False) -> EntryPoint:
     """Return the signature *name* of a loaded SavedModel.
 
-    With *as_examples* its only input takes serialized examples, and a row brings the features that these hold.
+    With *as_examples* its only input may take serialized examples: if they are parsed, a row brings the features that
+    these hold.
 
     Raises:
         ModelNotUsable: there is no such signature (the message lists those there are), or rows cannot feed it.
@@ -81,8 +82,10 @@ def find_entry_point(loaded: Any, name: str, *, as_examples: bool = False) -> En
     arguments = dict(sorted(function.structured_input_signature[1].items()))
     if not arguments:
         raise ModelNotUsable(f"signature {name!r} takes no inputs")
-    if as_examples:
-        return _of_examples(function, name, arguments)
+    if as_examples and len(arguments) == 1:
+        examples = ExampleFeatures.find(function.graph.as_graph_def(), function.inputs[0].op.name)
+        if examples is not None:
+            return _of_examples(function, name, arguments, examples)
     names = [_input_name(keyword, spec.name) for keyword, spec in arguments.items()]
     inputs = tuple(_row_spec(*each) for each in zip(names, arguments.values(), strict=True))
     batch = _batch(dict(zip(names, arguments.values(), strict=True)))
@@ -90,12 +93,8 @@ def find_entry_point(loaded: Any, name: str, *, as_examples: bool = False) -> En
     return EntryPoint(function, tuple(arguments), specs, Signature(name, inputs), _outputs(function), batch)
 
 
-def _of_examples(function: Any, name: str, arguments: Mapping[str, Any]) -> EntryPoint:
-    if len(arguments) != 1:
-        raise ModelNotUsable(f"signature {name!r} takes examples, but not by one input: {', '.join(arguments)}")
-    (keyword, spec), *_ = arguments.items()
-    placeholder = function.inputs[0].op.name
-    examples = ExampleFeatures.of(function.graph.as_graph_def(), placeholder)
+def _of_examples(function: Any, name: str, arguments: Mapping[str, Any], examples: ExampleFeatures) -> EntryPoint:
+    [(keyword, spec)] = arguments.items()
     signature = Signature(name, examples.specs)
     batch = _batch(arguments)
     return EntryPoint(function, (keyword,), (_with_rows(batch, spec),), signature, _outputs(function), batch, examples)

@@ -28,16 +28,18 @@ class ExampleFeatures:
     specs: tuple[TensorSpec, ...]
 
     @classmethod
-    def of(cls, graph: Any, placeholder: str) -> "ExampleFeatures":
-        """Find the features that *graph*, a `GraphDef`, parses from the strings of *placeholder*.
+    def find(cls, graph: Any, placeholder: str) -> "ExampleFeatures | None":
+        """Return the features that *graph*, a `GraphDef`, parses from the strings of *placeholder*.
+
+        None: it parses no examples from them; some models classify texts themselves.
 
         Raises:
-            ModelNotUsable: nothing parses them, or not in a way that is known here.
+            ModelNotUsable: the features have no names that are known before a call.
         """
         library = {function.signature.name: function for function in graph.library.function}
         parsers = list(_parsers(_Body(graph.node), {placeholder}, library))
         if not parsers:
-            raise ModelNotUsable(f"nothing in the graph parses the examples of the input {placeholder!r}")
+            return None
         specs: dict[str, TensorSpec] = {}
         for body, node in parsers:
             specs |= {spec.name: spec for spec in _features(body, node)}

@@ -213,11 +213,13 @@ def _labels(predictor: SavedModelPredictor) -> str:
 
 def _record(predictor: SavedModelPredictor) -> dict[str, Any]:
     """A record of a row that the model has answered, as JSON carries it."""
-    cells = {name: column[0] for name, column in predictor.known_good_rows(1).items()}
-    return {"id": "r1"} | {name: _as_json(cell.tolist()) for name, cell in cells.items() if cell is not None}
+    cells = {name: column.tolist()[0] for name, column in predictor.known_good_rows(1).items()}
+    return {"id": "r1"} | {name: _as_json(cell) for name, cell in cells.items() if cell is not None}
 
 
 def _as_json(value: Any) -> Any:
+    if isinstance(value, np.ndarray):  # the cell of a loose input
+        return _as_json(value.tolist())
     if isinstance(value, list):
         return [_as_json(each) for each in value]
     if not isinstance(value, bytes):

@@ -145,11 +145,22 @@ def test_what_does_not_fit_a_feature_is_refused_by_the_parser(load: Load, write:
         model.predict(COLUMNS | {"pixels": objects([1.0], None)})
 
 
-@pytest.mark.parametrize("given", ["nothing", "names"])
-def test_a_graph_whose_features_cannot_be_told_is_refused(tf: Any, load: Load, write: Write, given: str) -> None:
+def test_a_classifier_of_the_strings_themselves_takes_them_as_they_are(tf: Any, load: Load, write: Write) -> None:
     def parse(serialized: Any) -> Any:
-        if given == "nothing":
-            return tf.io.parse_example(tf.strings.join([serialized, ""]), features(tf))
+        optional = tf.io.FixedLenFeature([1], tf.float32, default_value=[0.0])
+        length = tf.cast(tf.strings.length(serialized), tf.float32)
+        others = tf.io.parse_example(tf.fill([tf.shape(serialized)[0]], ""), features(tf) | {"age": optional})
+        return others | {"age": length[:, None]}
+
+    model = load(write("classify", parse))
+    assert model.signature.inputs == (TensorSpec("inputs", "string", ()),)
+    top = model.predict({"inputs": objects(b"seven..", b"")})
+    assert top.labels is not None
+    assert top.labels[0].tolist()[0] == b"age"
+
+
+def test_features_whose_names_come_only_with_a_call_are_refused(tf: Any, load: Load, write: Write) -> None:
+    def parse(serialized: Any) -> Any:
         key = tf.strings.join(["a", tf.strings.as_string(tf.random.uniform([], 0, 1, tf.int32))])
         age = tf.raw_ops.ParseExampleV2(
             serialized=serialized,
@@ -166,6 +177,5 @@ def test_a_graph_whose_features_cannot_be_told_is_refused(tf: Any, load: Load, w
         ).dense_values[0]
         return tf.io.parse_example(tf.constant([""]), features(tf)) | {"age": age}
 
-    why = "nothing in the graph parses" if given == "nothing" else "names of the features .* are not constants"
-    with pytest.raises(ModelNotUsable, match=why):
+    with pytest.raises(ModelNotUsable, match=r"names of the features .* are not constants"):
         load(write("classify", parse))

@@ -82,13 +82,21 @@ def test_the_size_that_the_signature_fixes_is_the_one_that_is_timed(tf: Any, exp
 
 def test_the_record_is_of_a_row_that_the_model_takes(tf: Any, export: Export) -> None:
     path = export(
-        lambda x, flag, word, half: {"scores": x},
+        lambda x, flag, word, half, text: {"scores": x},
         x=([None, 2], tf.int64),
         flag=([None], tf.bool),
         word=([None, None], tf.string),
         half=([None, 1], tf.bfloat16),
+        text=([None], tf.string),
     )
-    assert look(path, sizes=[]).served.record == {"id": "r1", "x": [0, 0], "flag": False, "word": [""], "half": [0.0]}
+    assert look(path, sizes=[]).served.record == {
+        "id": "r1",
+        "x": [0, 0],
+        "flag": False,
+        "word": [""],
+        "half": [0.0],
+        "text": "",
+    }
 
 
 def test_versions_beside_it_are_named(mlp: Path, tmp_path: Path) -> None:
