@@ -1,4 +1,6 @@
 import os
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -71,3 +73,16 @@ def test_a_gpu_takes_memory_as_it_needs_it(tf: Any) -> None:
     device = choose_device("gpu")
     assert (device.name, device.placement) == ("gpu:0", "/GPU:0")
     assert all(tf.config.experimental.get_memory_growth(gpu) for gpu in tf.config.list_physical_devices("GPU"))
+
+
+@pytest.mark.gpu
+def test_a_gpu_takes_no_more_memory_than_it_is_given() -> None:
+    code = """
+from models.device import choose_device
+from models.runtime import tf
+choose_device("gpu", gpu_memory_mb=512)
+gpu = tf.config.list_physical_devices("GPU")[0]
+print(tf.config.get_logical_device_configuration(gpu)[0].memory_limit)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
+    assert done.stdout == "512\n"
