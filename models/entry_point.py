@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy.typing as npt
 
 from models.cells import pad_value_for, padded
 from models.errors import ModelNotUsable
 from models.examples import ExampleFeatures
+from models.meta_graph import takes_examples
 from models.predictor import Columns
 from models.runtime import tf
 from models.scores import NUMERIC, Output
@@ -17,15 +18,22 @@ from models.signature import Signature, TensorSpec
 _TAKEN = NUMERIC | {"bool", "string"}
 
 
+class _Argument(NamedTuple):
+    """What feeds one input: the names of the function's arguments, and the dense tensor that is given."""
+
+    keywords: tuple[str, ...]
+    spec: Any
+
+
 @dataclass(frozen=True, slots=True)
 class EntryPoint:
     """A signature function and what is known about it.
 
     Attributes:
         function: TensorFlow's function; takes keyword arguments, returns outputs by name.
-        keywords: the argument names of the function; `signature.inputs` are in the same order.
-        specs: TensorFlow's specs of these arguments, with the batch axis, in the same order.
-        signature: the inputs that a row must bring.
+        keywords: the argument names of the function, by input: one, or three of a sparse tensor's parts.
+        specs: TensorFlow's specs of the inputs as dense tensors, with the batch axis, in the same order.
+        signature: the inputs that a row must bring, in the same order unless they become `examples`.
         outputs: what the function returns.
         batch: how many rows every call takes; None: any number.
         examples: what is parsed from the one argument, if that takes serialized examples.
@@ -33,7 +41,7 @@ class EntryPoint:
     """
 
     function: Any
-    keywords: tuple[str, ...]
+    keywords: tuple[tuple[str, ...], ...]
     specs: tuple[Any, ...]
     signature: Signature
     outputs: tuple[Output, ...]
@@ -42,7 +50,7 @@ class EntryPoint:
     padding: Mapping[str, Any] = field(default_factory=dict)
 
     def feed(self, columns: Columns) -> list[npt.NDArray[Any]]:
-        """Return one array per argument, in the order of `specs`, for the rows in *columns*."""
+        """Return one array per input, in the order of `specs`, for the rows in *columns*."""
         if self.examples is not None:
             return [self.examples.serialize(columns)]
         return [
@@ -56,54 +64,79 @@ class EntryPoint:
         Raises:
             ModelNotUsable: an input cannot hold it.
         """
+        if self.examples is not None:
+            return self  # rows of other lengths share a batch anyway
         inputs = tuple(replace(spec, loose=spec.loose or None in spec.shape) for spec in self.signature.inputs)
         padding = {spec.name: pad_value_for(spec, value) for spec in inputs if spec.loose}
         return replace(self, signature=replace(self.signature, inputs=inputs), padding=padding)
 
     def call(self, inputs: Sequence[Any]) -> dict[str, Any]:
-        """Return the outputs by name for one tensor per argument, in the order of `specs`."""
-        outputs: dict[str, Any] = self.function(**dict(zip(self.keywords, inputs, strict=True)))
+        """Return the outputs by name for one dense tensor per input, in the order of `specs`."""
+        arguments: dict[str, Any] = {}
+        for keywords, tensor in zip(self.keywords, inputs, strict=True):
+            arguments |= zip(keywords, [tensor] if len(keywords) == 1 else _sparse_parts(tensor), strict=True)
+        outputs: dict[str, Any] = self.function(**arguments)
         return outputs
 
 
-def find_entry_point(loaded: Any, name: str, *, as_examples: bool = False) -> EntryPoint:
+def _sparse_parts(tensor: Any) -> tuple[Any, Any, Any]:
+    sparse = tf.sparse.from_dense(tensor)
+    return sparse.indices, sparse.values, sparse.dense_shape
+
+
+def find_entry_point(loaded: Any, name: str, definition: Any) -> EntryPoint:
     """Return the signature *name* of a loaded SavedModel.
 
-    With *as_examples* its only input may take serialized examples: if they are parsed, a row brings the features that
-    these hold.
+    Where it classifies or regresses, its only input may take serialized examples: if it parses them, a row brings the
+    features that they hold.
+
+    Args:
+        loaded: what TensorFlow made of it.
+        name: of the signature.
+        definition: the `SignatureDef` in its file; None: there is none.
 
     Raises:
         ModelNotUsable: there is no such signature (the message lists those there are), or rows cannot feed it.
     """
-    if name not in loaded.signatures:
+    if name not in loaded.signatures or definition is None:
         there = ", ".join(sorted(loaded.signatures)) or "none at all"
         raise ModelNotUsable(f"the model has no signature {name!r}; there are: {there}")
     function = loaded.signatures[name]
-    arguments = dict(sorted(function.structured_input_signature[1].items()))
+    arguments = _arguments(function, definition)
     if not arguments:
         raise ModelNotUsable(f"signature {name!r} takes no inputs")
-    if as_examples and len(arguments) == 1:
+    examples = None
+    if takes_examples(definition) and len(arguments) == 1:
         examples = ExampleFeatures.find(function.graph.as_graph_def(), function.inputs[0].op.name)
-        if examples is not None:
-            return _of_examples(function, name, arguments, examples)
-    names = [_input_name(keyword, spec.name) for keyword, spec in arguments.items()]
-    inputs = tuple(_row_spec(*each) for each in zip(names, arguments.values(), strict=True))
-    batch = _batch(dict(zip(names, arguments.values(), strict=True)))
-    specs = tuple(_with_rows(batch, spec) for spec in arguments.values())
-    return EntryPoint(function, tuple(arguments), specs, Signature(name, inputs), _outputs(function), batch)
-
-
-def _of_examples(function: Any, name: str, arguments: Mapping[str, Any], examples: ExampleFeatures) -> EntryPoint:
-    [(keyword, spec)] = arguments.items()
-    signature = Signature(name, examples.specs)
+    inputs = examples.specs if examples else tuple(_row_spec(*each) for each in arguments.items())
     batch = _batch(arguments)
-    return EntryPoint(function, (keyword,), (_with_rows(batch, spec),), signature, _outputs(function), batch, examples)
+    return EntryPoint(
+        function=function,
+        keywords=tuple(argument.keywords for argument in arguments.values()),
+        specs=tuple(_with_rows(batch, argument.spec) for argument in arguments.values()),
+        signature=Signature(name, inputs),
+        outputs=_outputs(function),
+        batch=batch,
+        examples=examples,
+    )
 
 
-def _input_name(keyword: str, spec_name: str | None) -> str:
-    # TensorFlow turns names like "my-input" into Python identifiers; which of the two it keeps differs between the
-    # SavedModels of TensorFlow 1 and 2. We show the one that is not mangled, which is the one in the model's file.
-    return spec_name if spec_name and _mangled(spec_name) == keyword else keyword
+def _arguments(function: Any, definition: Any) -> dict[str, _Argument]:
+    """Return the arguments by the name of the input that they belong to, in the order of the names."""
+    given = dict(function.structured_input_signature[1])
+    arguments: dict[str, _Argument] = {}
+    for name, info in definition.inputs.items():
+        # TensorFlow turns names like "my-input" into Python identifiers in some models, and in others it does not.
+        for keyword in dict.fromkeys((name, _mangled(name))):
+            parts = tuple(f"{keyword}_{part}" for part in ("indices", "values", "dense_shape"))
+            if keyword in given:
+                arguments[name] = _Argument((keyword,), given.pop(keyword))
+            elif info.WhichOneof("encoding") == "coo_sparse" and given.keys() >= set(parts):
+                spec = tf.TensorSpec(tf.TensorShape(info.tensor_shape), tf.dtypes.as_dtype(info.dtype))
+                arguments[name] = _Argument(parts, spec)
+                given = {left: spec for left, spec in given.items() if left not in parts}
+    arguments |= {keyword: _Argument((keyword,), spec) for keyword, spec in given.items()}
+    return dict(sorted(arguments.items()))
 
 
 def _mangled(name: str) -> str:
@@ -111,7 +144,8 @@ def _mangled(name: str) -> str:
     return identifier if identifier[0].isalpha() else "arg_" + identifier
 
 
-def _row_spec(name: str, spec: Any) -> TensorSpec:
+def _row_spec(name: str, argument: _Argument) -> TensorSpec:
+    spec = argument.spec
     if spec.dtype.name not in _TAKEN:
         raise ModelNotUsable(f"input {name!r} is {spec.dtype.name}: only numbers, bool and string can be fed")
     if spec.shape.rank is None:
@@ -122,11 +156,12 @@ def _row_spec(name: str, spec: Any) -> TensorSpec:
     return TensorSpec(name, spec.dtype.name, shape[1:])
 
 
-def _batch(arguments: Mapping[str, Any]) -> int | None:
+def _batch(arguments: Mapping[str, _Argument]) -> int | None:
     """Return how many rows every call takes, by the first axis of all inputs; None: any number."""
-    fixed = {name: spec.shape[0] for name, spec in arguments.items() if spec.shape[0] is not None}
+    first = {name: argument.spec.shape[0] for name, argument in arguments.items()}
+    fixed = {name: rows for name, rows in first.items() if rows is not None}
     if len(set(fixed.values())) > 1:
-        shapes = ", ".join(f"{name} {spec.shape.as_list()}" for name, spec in arguments.items())
+        shapes = ", ".join(f"{name} {argument.spec.shape.as_list()}" for name, argument in arguments.items())
         raise ModelNotUsable(
             f"the inputs do not have one batch axis in common, their first axes differ: {shapes}; export all of them "
             "with the rows of a batch as axis 0, that is None"

@@ -40,9 +40,14 @@ def signature_names(graph: Any) -> list[str]:
     return sorted(set(graph.signature_def) - _INTERNAL)
 
 
-def takes_examples(graph: Any, signature: str) -> bool:
-    """Tell whether a signature classifies or regresses, as estimators export it: it takes serialized examples."""
-    return signature in graph.signature_def and graph.signature_def[signature].method_name in _TAKE_EXAMPLES
+def takes_examples(definition: Any) -> bool:
+    """Tell whether a `SignatureDef` classifies or regresses, as estimators export it to take serialized examples."""
+    return definition.method_name in _TAKE_EXAMPLES
+
+
+def definition_of(graph: Any, signature: str) -> Any:
+    """Return the `SignatureDef` of a signature; None when the graph does not offer it."""
+    return graph.signature_def.get(signature)
 
 
 def write_for_serving(graph: Any, folder: Path, *, signature: str) -> None:

@@ -11,7 +11,7 @@ from models.errors import ModelError, SizesOpen
 from models.failures import as_model_error
 from models.labels import Labels, choose_labels
 from models.loading import load_objects
-from models.meta_graph import read_meta_graph, takes_examples
+from models.meta_graph import definition_of, read_meta_graph
 from models.padding import BatchSizes
 from models.predictor import Columns, TopK, height
 from models.ranking import build_ranking
@@ -67,7 +67,7 @@ def load(
     place = choose_device(device, gpu_memory_mb=gpu_memory_mb)
     graph = read_meta_graph(folder)
     loaded = load_objects(folder, graph, signature=signature, device=place)
-    entry = find_entry_point(loaded, signature, as_examples=takes_examples(graph, signature))
+    entry = find_entry_point(loaded, signature, definition_of(graph, signature))
     if pad_value is not None:
         entry = entry.padded_with(pad_value)
     sizes = BatchSizes(allowed_sizes if entry.batch is None else (entry.batch,), on_padding=on_padding)

@@ -110,6 +110,32 @@ def test_a_model_of_so_many_rows_a_call_is_called_with_as_many(
         assert heights == [8] * -(-rows // 8)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "string"])
+def test_a_sparse_input_of_tensorflow_1_takes_dense_rows(tf: Any, load: Load, tmp_path: Path, dtype: str) -> None:
+    v1 = tf.compat.v1
+    with tf.Graph().as_default(), v1.Session() as session:
+        sparse = v1.sparse_placeholder(dtype, [None, 3], name="placeholder")
+        other = v1.placeholder(tf.float32, [None])
+        ones = tf.ones_like(sparse.indices[:, 0])
+        known = tf.sparse.to_dense(tf.SparseTensor(sparse.indices, ones, sparse.dense_shape))
+        scores = tf.concat([tf.cast(known, tf.float32), other[:, tf.newaxis]], axis=1)
+        builder = v1.saved_model.builder.SavedModelBuilder(str(tmp_path / "v1"))
+        info = v1.saved_model.build_tensor_info
+        definition = v1.saved_model.build_signature_def(
+            {"my-words": info(sparse), "other": info(other)}, {"scores": info(tf.reshape(scores, [-1, 4]))}, "predict"
+        )
+        builder.add_meta_graph_and_variables(session, ["serve"], {"serving_default": definition})
+        builder.save()
+    model = load(tmp_path / "v1", top_k=0)
+    assert model.signature.inputs == (TensorSpec("my-words", dtype, (3,)), TensorSpec("other", "float32", ()))
+    model.warm_up(4)
+    rows = [[b"", b"a", b"b"], [b"c", b"", b""]] if dtype == "string" else [[0, 7, -1], [9, 0, 0]]
+    words = np.array(rows, object if dtype == "string" else dtype)
+    top = model.predict({"my-words": words, "other": np.array([2, 3.0])})
+    assert top.scores.tolist() == [[2, 1, 1, 0], [3, 1, 0, 0]]
+    assert top.indices.tolist() == [[3, 1, 2, 0], [3, 0, 1, 2]]
+
+
 def test_inputs_without_a_common_batch_axis_are_refused(tf: Any, export: Export, load: Load) -> None:
     path = export(lambda x, y: {"scores": x + tf.reduce_sum(y)}, x=([8, 2], tf.float32), y=([3, 2], tf.float32))
     with pytest.raises(ModelNotUsable, match=r"first axes differ: x \[8, 2\], y \[3, 2\]; export all of them with"):
