@@ -122,10 +122,14 @@ class Client:
             metadata_max_age_ms=METADATA_MAX_AGE_MS,
             **self._security,
         )
+        bootstrap = asyncio.ensure_future(client.bootstrap())
         try:
-            await client.bootstrap()
+            await asyncio.shield(bootstrap)
             require_brokers(client)
         except BaseException:
+            # aiokafka would leave a connection open that it is asking for brokers when it is cancelled.
+            await asyncio.wait([bootstrap], timeout=_GOODBYE_SECONDS)
+            bootstrap.cancel()
             await client.close()
             raise
         self._started = client

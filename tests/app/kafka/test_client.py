@@ -2,10 +2,12 @@
 
 import asyncio
 import socket
+from typing import Any
 
 import pytest
 from aiokafka import TopicPartition
 from aiokafka.client import CoordinationType
+from aiokafka.conn import AIOKafkaConnection
 from aiokafka.errors import KafkaConnectionError, UnknownTopicOrPartitionError
 from aiokafka.protocol.metadata import MetadataRequest
 from aiokafka.structs import BrokerMetadata
@@ -86,6 +88,27 @@ async def test_a_broker_that_is_not_there_is_an_error_at_the_start_and_can_be_tr
     monkeypatch.setattr(client, "_bootstrap_servers", [tansu.bootstrap_servers])
     await client.start()
     await client.stop()
+
+
+async def test_a_start_that_is_given_up_leaves_no_connection_open(topics: Topics, monkeypatch: pytest.MonkeyPatch):
+    opened: list[AIOKafkaConnection] = []
+    asked = asyncio.Event()
+
+    class Noted(AIOKafkaConnection):
+        def send(self, request: Any, *arguments: Any, **options: Any) -> Any:
+            if isinstance(request, MetadataRequest):
+                opened.append(self)
+                asked.set()
+            return super().send(request, *arguments, **options)
+
+    monkeypatch.setattr("aiokafka.conn.AIOKafkaConnection", Noted)
+    client = Client([topics.client.bootstrap_servers])
+    starting = asyncio.create_task(client.start())
+    await asked.wait()
+    starting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+    assert [connection.connected() for connection in opened] == [False]
 
 
 async def test_whoever_must_not_send_any_more_sends_nothing(topics: Topics):
