@@ -6,18 +6,17 @@ import os
 import platform
 import signal
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import Distribution, version
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import pytest
 from aiohttp import ClientSession
 from aiokafka import AIOKafkaProducer
 from aiokafka.client import AIOKafkaClient
 from confluent_kafka.admin import ResourceType
-from mode.threads import WorkerThread
 
 from app.broker import EmbeddedBroker
 from app.errors import PublishFailed
@@ -30,6 +29,7 @@ from models.numpy_model import NumpyModel
 from models.predictor import Columns, TopK
 from tests.app.chunks import row
 from tests.app.kafka.harness import settings_for
+from tests.app.running import Run, in_this_process
 from tests.app.test_metrics import samples
 from tests.broker.frames import ApiKey
 from tests.broker.proxy import Proxy
@@ -42,16 +42,7 @@ POISON = 13.0
 
 @pytest.fixture(autouse=True)
 def _in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    def end_now(status: int) -> NoReturn:
-        raise AssertionError(f"the worker would have ended the process with {status}")
-
-    def start_as_daemon(self: WorkerThread) -> None:
-        self.daemon = True  # or a worker that a test could not stop would keep the whole session from ending
-        threading.Thread.start(self)
-
-    monkeypatch.setattr("app.worker._end_now", end_now)
-    monkeypatch.setattr(WorkerThread, "start", start_as_daemon)
-    monkeypatch.setattr("app.worker._spare_the_collector", lambda: None)
+    in_this_process(monkeypatch)
 
 
 class Held(NumpyModel):
@@ -66,32 +57,6 @@ class Held(NumpyModel):
         self.called.set()
         assert self.go_on.wait(30)
         return super().predict(columns)
-
-
-class Run:
-    """A worker that serves in a task."""
-
-    def __init__(self, worker: Worker, port: int) -> None:
-        self.worker = worker
-        self.health = worker._health
-        self.port = port
-        self.task = asyncio.create_task(worker.serve())
-
-    async def until(self, condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(30):
-            while not condition():
-                assert not self.task.done(), f"ended with {self.task.result()}"
-                await asyncio.sleep(0.01)
-
-    async def ready(self) -> None:
-        await self.until(lambda: self.health.unready() is None)
-
-    async def ended(self) -> int:
-        return await asyncio.wait_for(asyncio.shield(self.task), 30)
-
-    async def stop(self) -> int:
-        os.kill(os.getpid(), signal.SIGTERM)
-        return await self.ended()
 
 
 @asynccontextmanager
