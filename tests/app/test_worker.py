@@ -203,7 +203,7 @@ async def test_the_http_port_tells_the_steps_of_the_start_and_the_status(
         assert run.health.unready() == "starting"
         assert run.health.status()["model"] is None
 
-        def load_slowly(_: object) -> NumpyModel:
+        def load_slowly(*_: object) -> NumpyModel:
             assert go_on.wait(30)
             return NumpyModel(labels=("a", "b", "c"))
 
