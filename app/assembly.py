@@ -7,18 +7,20 @@ from types import MappingProxyType
 
 from faust.types import TP
 
+from app import collector
 from app.batching import Batcher
-from app.codecs.json import JsonDecoder, RowGroup
+from app.codecs.json import JsonDecoder
 from app.codecs.prediction import PredictionEncoder
 from app.kafka.producers import ProducerFactory
 from app.kafka.routing import Router
 from app.limit import BatchLimit
 from app.metrics import Metrics
 from app.outbox import Outbox
-from app.pipeline import Pipeline
+from app.pipeline import Pipeline, Rankers
 from app.progress import Progress
+from app.ranker import Ranker
 from app.records import RecordFactory
-from app.scoring import Scored, Scorer
+from app.scoring import Rows, Scored, Scorer
 from config.settings import BatchSettings, Settings
 from models.errors import DeviceNotFound, ModelNotUsable, SizesOpen
 from models.labels import read_labels
@@ -46,6 +48,7 @@ def load_predictor(settings: Settings, on_padding: Callable[[int], None] = lambd
     from models.saved_model import load
     from models.threads import use_threads
 
+    collector.spare()
     with _naming(f"MODEL_INTRA_OP_THREADS={model.intra_op_threads}, MODEL_INTER_OP_THREADS={model.inter_op_threads}"):
         use_threads(intra_op=model.intra_op_threads, inter_op=model.inter_op_threads)
     others = {
@@ -82,25 +85,46 @@ def _naming(variable: str, others: Mapping[type[ModelNotUsable], str] = MappingP
         raise type(error)(f"{others.get(type(error), variable)}: {error}") from error
 
 
-def make_scorer(
-    settings: Settings, predictor: Predictor, *, executor: Executor, metrics: Metrics, progress: Progress
-) -> Scorer:
-    """Return what runs *predictor* in the threads of *executor*."""
+def make_ranker(settings: Settings, predictor: Predictor) -> Ranker:
+    """Return *predictor* with what reads records for it and writes its rankings.
+
+    Raises:
+        StartFailed: records cannot be read so; one line per mistake.
+    """
+    return Ranker(
+        predictor,
+        JsonDecoder(
+            predictor.signature,
+            fields=settings.input.fields,
+            id_field=settings.input.record_id_field,
+            max_bytes=settings.input.record_max_bytes,
+        ),
+        PredictionEncoder(
+            model=predictor.name,
+            version=predictor.version,
+            labels=predictor.labels,
+            min_score=settings.rank.min_score,
+            non_finite=settings.model.non_finite,
+        ),
+        RecordFactory(predictor.name, predictor.version),
+    )
+
+
+def make_scorer(settings: Settings, *, executor: Executor, metrics: Metrics, progress: Progress) -> Scorer:
+    """Return what runs models in the threads of *executor*."""
 
     def on_call(seconds: float) -> None:
         metrics.stage_took("predict", seconds)
         progress.moved()
 
-    # One call of the model is one batch, so that its time and its failures are those of so many rows.
-    most = min(settings.batch.max_size, predictor.largest_batch or settings.batch.max_size)
-    limit = BatchLimit(most, on_lower=metrics.ran_out_of_memory)
+    limit = BatchLimit(settings.batch.max_size, on_lower=metrics.ran_out_of_memory)
     metrics.batch_limit(lambda: limit.rows)
-    return Scorer(predictor, executor, on_call, limit=limit)
+    return Scorer(executor, on_call, limit=limit)
 
 
 def make_pipeline(
     settings: Settings,
-    predictor: Predictor,
+    rankers: Rankers,
     *,
     scorer: Scorer,
     producer_for: ProducerFactory,
@@ -110,25 +134,12 @@ def make_pipeline(
     on_fenced: Callable[[TP], None],
     on_failure: Callable[[BaseException], None],
 ) -> Pipeline:
-    """Return the pipeline for *predictor*; it runs on the current event loop."""
+    """Return the pipeline for what *rankers* give; it runs on the current event loop."""
     kafka = settings.kafka
     return Pipeline(
-        decoder=JsonDecoder(
-            predictor.signature,
-            fields=settings.input.fields,
-            id_field=settings.input.record_id_field,
-            max_bytes=settings.input.record_max_bytes,
-        ),
+        rankers=rankers,
         batcher=_batcher(settings.batch, scorer, metrics),
-        encoder=PredictionEncoder(
-            model=predictor.name,
-            version=predictor.version,
-            labels=predictor.labels,
-            min_score=settings.rank.min_score,
-            non_finite=settings.model.non_finite,
-        ),
         outbox=Outbox(
-            RecordFactory(predictor.name, predictor.version),
             Router(partition_count, kafka.input_topic),
             output_topic=kafka.output_topic,
             dead_letter_topic=kafka.dead_letter_topic,
@@ -142,7 +153,7 @@ def make_pipeline(
     )
 
 
-def _batcher(batch: BatchSettings, scorer: Scorer, metrics: Metrics) -> Batcher[RowGroup, Scored]:
+def _batcher(batch: BatchSettings, scorer: Scorer, metrics: Metrics) -> Batcher[Rows, Scored]:
     return Batcher(
         scorer,
         limit=scorer.limit,

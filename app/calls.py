@@ -13,18 +13,16 @@ T = TypeVar("T")
 
 
 class ModelCalls:
-    """Runs a model in threads.
+    """Runs models in threads.
 
     Whoever is cancelled while waiting leaves the call running: nothing can stop it.
 
     Args:
-        predictor: the model.
         executor: the threads that wait for it.
         on_call: told of the seconds that each call with rows of records took.
     """
 
-    def __init__(self, predictor: Predictor, executor: Executor, on_call: Callable[[float], None]) -> None:
-        self._predictor = predictor
+    def __init__(self, executor: Executor, on_call: Callable[[float], None]) -> None:
         self._executor = executor
         self._on_call = on_call
         self._began: dict[object, float] = {}
@@ -36,8 +34,8 @@ class ModelCalls:
         began = list(self._began.values())
         return time.monotonic() - min(began) if began else 0.0
 
-    async def predict(self, columns: Columns) -> TopK:
-        """Return the ranking of the rows in *columns*.
+    async def predict(self, predictor: Predictor, columns: Columns) -> TopK:
+        """Return what *predictor* says of the rows in *columns*.
 
         Raises:
             RowsRefused, OutOfMemory, ModelUnavailable: as the predictor does.
@@ -45,7 +43,7 @@ class ModelCalls:
         """
         began = time.monotonic()
         try:
-            ranking = await self._run(lambda: self._predictor.predict(columns))
+            ranking = await self._run(lambda: predictor.predict(columns))
         except Exception:
             self._on_call(time.monotonic() - began)
             raise
@@ -55,9 +53,9 @@ class ModelCalls:
             raise ModelFailed(f"the model was given {height(columns)} rows and answered for {len(ranking.scores)}")
         return ranking
 
-    async def answers(self) -> bool:
-        """Tell whether the model answers a known good row."""
-        return await self._run(self._predictor.answers)
+    async def answers(self, predictor: Predictor) -> bool:
+        """Tell whether *predictor* answers a known good row."""
+        return await self._run(predictor.answers)
 
     async def _run(self, call: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._executor, self._watched, call)

@@ -17,6 +17,11 @@ os.execv(sys.argv[2], sys.argv[2:])
 """
 
 
+def tethered(command: Sequence[str]) -> list[str]:
+    """Return *command* such that Linux kills it when the thread that starts it ends, however that happens."""
+    return [sys.executable, "-I", "-S", "-c", _TETHER, str(os.getpid()), *command]
+
+
 class Child:
     """A running program; it is killed when the thread that started it ends.
 
@@ -39,11 +44,10 @@ class Child:
         environment: Mapping[str, str] | None = None,
         piped: bool = False,
     ) -> None:
-        tether = [sys.executable, "-I", "-S", "-c", _TETHER, str(os.getpid())]
         self.log = log
         with log.open("ab") as output:
             self._process = subprocess.Popen(  # noqa: S603 - callers pass programs of this package, never what a user typed
-                [*tether, *command],
+                tethered(command),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE if piped else output,
                 stderr=output,

@@ -7,12 +7,14 @@ StreamRankError
     ├── ProducerLost    what became of a transaction is in doubt: open its partition anew, go on from what is committed
     ├── ProducerFenced  another worker has the partition by now: let go, join the group again
     ├── ModelFailed     the model failed again and again, or answers for other rows than it was given
+    ├── VersionRefused  a version of the model must not take over from the one that serves: go on with that
     ├── Stuck           something does not come back, or nothing moves any more
     ├── ChunkLost       records left Faust's layers without being processed
     └── StartFailed     the worker cannot begin: the message says what to change
 """
 
 from enum import StrEnum
+from typing import Literal
 
 
 class Stage(StrEnum):
@@ -99,6 +101,18 @@ class ProducerFenced(ServiceError):
 
 class ModelFailed(ServiceError):
     """The model failed again and again, or answers for other rows than it was given; no record is to blame."""
+
+
+class VersionRefused(ServiceError):
+    """A version of the model must not take over from the one that serves.
+
+    Attributes:
+        outcome: `failed`: it cannot be loaded or does not answer; `rejected`: it does not fit what records bring.
+    """
+
+    def __init__(self, outcome: Literal["failed", "rejected"], message: str) -> None:
+        super().__init__(message)
+        self.outcome = outcome
 
 
 class Stuck(ServiceError):

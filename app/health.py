@@ -5,10 +5,10 @@ import time
 from typing import Any
 
 from app.kafka.brokers import Brokers
+from app.rollout import Rollout
 from app.serving import Serving
 from app.versions import installed_versions
 from config.settings import Settings
-from models.predictor import Predictor
 
 
 class Health:
@@ -17,7 +17,7 @@ class Health:
     Attributes:
         waiting_for: what keeps the worker from being ready, by who waits.
         failure: why it cannot go on.
-        predictor: the model, once it is loaded.
+        rollout: which version of the model serves, once one is loaded.
         brokers: what is waited for at the start.
         serving: the parts that work, once they do.
     """
@@ -25,7 +25,7 @@ class Health:
     def __init__(self, settings: Settings) -> None:
         self.waiting_for = {"start": "starting"}
         self.failure: BaseException | None = None
-        self.predictor: Predictor | None = None
+        self.rollout: Rollout | None = None
         self.brokers: Brokers | None = None
         self.serving: Serving | None = None
         self._settings = settings
@@ -56,7 +56,7 @@ class Health:
             "uptime_seconds": round(self.uptime_seconds, 1),
             "tasks": len(asyncio.all_tasks()),
             "versions": installed_versions(),
-            "model": self.predictor and _about(self.predictor),
+            "model": self.rollout and _about(self.rollout),
             "in_flight_records": serving.consumer.app.in_flight.records if serving else 0,
             "partitions": {f"{tp.topic}[{tp.partition}]": each for tp, each in sorted(serving.lag.partitions.items())}
             if serving
@@ -65,11 +65,13 @@ class Health:
         }
 
 
-def _about(predictor: Predictor) -> dict[str, Any]:
+def _about(rollout: Rollout) -> dict[str, Any]:
+    predictor = rollout.current.predictor
     return {
         "name": predictor.name,
         "version": predictor.version,
         "device": predictor.device,
         "signature": predictor.signature,
         "classes": predictor.classes,
+        "versions": rollout.status(),
     }

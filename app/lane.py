@@ -2,19 +2,30 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from app.errors import RejectedRecord, ServiceError
 from app.kafka.chunk import Chunk
 from app.kafka.producer import Producer
+from app.records import RecordFactory
 
 Outcome = bytes | RejectedRecord
 """What became of one record: the value to publish, or why it was refused."""
 
 # Most chunks published in one go: enough for whole record batches, short enough not to hold up the event loop.
 CHUNKS_AT_ONCE = 4
+
+
+class Outcomes(list[Outcome]):
+    """What became of each record of a chunk, in order, and who makes what is published of them."""
+
+    __slots__ = ("factory",)
+
+    def __init__(self, outcomes: Iterable[Outcome], factory: RecordFactory) -> None:
+        super().__init__(outcomes)
+        self.factory = factory
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,7 +39,7 @@ class Work:
     """
 
     chunk: Chunk
-    outcomes: "asyncio.Task[list[Outcome]]"
+    outcomes: "asyncio.Task[Outcomes]"
     acknowledge: Callable[[Chunk], Any]
 
 

@@ -40,6 +40,11 @@ class BatchLimit:
         """The most rows in one batch now."""
         return self._rows
 
+    def reach(self, most: int) -> None:
+        """Take *most* as the limit from now on, while memory suffices; another model may take other batches."""
+        self._rows = most if self._rows == self._most else min(self._rows, most)
+        self._most = most
+
     def lower(self, rows: int) -> None:
         """Take note that memory did not suffice for a batch of *rows* rows: from now on, half of that at most."""
         was, self._rows = self._rows, max(1, min(self._rows, rows // 2))

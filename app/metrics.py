@@ -88,7 +88,12 @@ _CATALOGUE = (
         "age of the oldest record that waits, 0 when none does; grows on when fetching stops",
     ),
     MetricInfo("streamrank_model_info", "gauge", ("name", "version", "device"), "1 for the model that serves"),
-    MetricInfo("streamrank_model_loads_total", "counter", ("outcome",), "model loads: `loaded` or `failed`"),
+    MetricInfo(
+        "streamrank_model_loads_total",
+        "counter",
+        ("outcome",),
+        "versions that came to serve (`loaded`) or did not: `failed`, `rejected`, `rolled_back`",
+    ),
     MetricInfo("streamrank_rebalances_total", "counter", (), "times that the group's partitions were shared out anew"),
 )
 
@@ -219,13 +224,18 @@ class Metrics:
             self._made[name].remove(topic, partition)
 
     def model_loaded(self, name: str, version: str, device: str) -> None:
-        """Tell which model serves."""
+        """Count a version that was loaded, and tell that it serves from now on."""
         self._made["streamrank_model_loads_total"].labels("loaded").inc()
+        self.model_serves(name, version, device)
+
+    def model_serves(self, name: str, version: str, device: str) -> None:
+        """Tell which version serves from now on."""
+        self._made["streamrank_model_info"].clear()
         self._made["streamrank_model_info"].labels(name, version, device).set(1)
 
-    def model_failed(self) -> None:
-        """Count a model that could not be loaded."""
-        self._made["streamrank_model_loads_total"].labels("failed").inc()
+    def model_refused(self, outcome: str) -> None:
+        """Count a version that does not serve: `failed`, `rejected` or `rolled_back`."""
+        self._made["streamrank_model_loads_total"].labels(outcome).inc()
 
     def rebalanced(self) -> None:
         """Count a rebalance."""

@@ -16,14 +16,12 @@ class Outbox:
     """Turns outcomes into outgoing records and sees to it that each finds a place.
 
     Args:
-        factory: makes the records.
         router: picks their partition.
         output_topic: where rankings go.
         dead_letter_topic: where refused records go.
     """
 
-    def __init__(self, factory: RecordFactory, router: Router, *, output_topic: str, dead_letter_topic: str) -> None:
-        self._factory = factory
+    def __init__(self, router: Router, *, output_topic: str, dead_letter_topic: str) -> None:
         self._router = router
         self._output_topic = output_topic
         self._dead_letter_topic = dead_letter_topic
@@ -46,7 +44,7 @@ class Outbox:
             outcomes = work.outcomes.result()
             places = [place for place, outcome in enumerate(outcomes) if isinstance(outcome, bytes)]
             sent += [(work, place) for place in places]
-            records += self._factory.predictions(
+            records += outcomes.factory.predictions(
                 work.chunk.tp,
                 [work.chunk[place] for place in places],
                 [cast(bytes, outcomes[place]) for place in places],
@@ -59,7 +57,7 @@ class Outbox:
     async def _publish_dead_letters(self, producer: Producer, ready: Sequence[Work]) -> None:
         """Publish the refused records; one that is too large for the broker goes out without its value."""
         letters = [
-            self._factory.dead_letter(work.chunk.tp, work.chunk[place], outcome)
+            work.outcomes.result().factory.dead_letter(work.chunk.tp, work.chunk[place], outcome)
             for work in ready
             for place, outcome in enumerate(work.outcomes.result())
             if isinstance(outcome, RejectedRecord)
@@ -67,7 +65,7 @@ class Outbox:
         source = ready[0].chunk.tp.partition
         refused = await self._send(producer, self._dead_letter_topic, source, letters)
         too_large = [index for index, why in refused.items() if why is Refusal.TOO_LARGE]
-        empty = [self._factory.without_value(letters[index]) for index in too_large]
+        empty = [RecordFactory.without_value(letters[index]) for index in too_large]
         still_refused = await self._send(producer, self._dead_letter_topic, source, empty)
         for why in (*(why for why in refused.values() if why is Refusal.INVALID), *still_refused.values()):
             raise PublishFailed(f"{self._dead_letter_topic}: the broker refuses a dead letter {_DEAD_ENDS[why]}")

@@ -9,15 +9,16 @@ from aiokafka import TopicPartition
 from faust.types import TP
 
 from app.batching import Batcher
-from app.codecs.json import JsonDecoder, RowGroup
+from app.codecs.json import RowGroup
 from app.codecs.prediction import PredictionEncoder
-from app.errors import ProducerFenced, ProducerLost
+from app.errors import ModelFailed, ProducerFenced, ProducerLost
 from app.kafka.chunk import Chunk
 from app.kafka.producer import Producer
 from app.kafka.producers import ProducerFactory
-from app.lane import Lane, Outcome, Work
+from app.lane import Lane, Outcome, Outcomes, Work
 from app.outbox import Outbox
-from app.scoring import Scored
+from app.ranker import Ranker
+from app.scoring import Rows, Scored
 
 logger = logging.getLogger(__name__)
 
@@ -38,13 +39,26 @@ class PipelineObserver(Protocol):
         """The group's partitions were shared out anew."""
 
 
+class Rankers(Protocol):
+    """Who decides which version of the model ranks."""
+
+    @property
+    def current(self) -> Ranker:
+        """What the next chunk is ranked with."""
+
+    def ranked(self, chunk: Chunk, outcomes: Sequence[Outcome], ranker: Ranker) -> None:
+        """The records of a chunk were ranked, or refused."""
+
+    def instead_of(self, ranker: Ranker, error: ModelFailed) -> Ranker | None:
+        """What to rank with where *ranker* is at fault itself; None: there is nothing."""
+
+
 class Pipeline:
     """Take chunks of any partitions and bring each record to the output or the dead-letter topic.
 
     Args:
-        decoder: record bytes to rows.
+        rankers: which version of the model ranks the next chunk.
         batcher: merges rows and runs the model.
-        encoder: rankings to record bytes.
         outbox: publishes what became of records.
         producer_for: makes the way out of an input partition.
         observer: counts.
@@ -57,9 +71,8 @@ class Pipeline:
     def __init__(
         self,
         *,
-        decoder: JsonDecoder,
-        batcher: Batcher[RowGroup, Scored],
-        encoder: PredictionEncoder,
+        rankers: Rankers,
+        batcher: Batcher[Rows, Scored],
         outbox: Outbox,
         producer_for: ProducerFactory,
         observer: PipelineObserver,
@@ -68,9 +81,8 @@ class Pipeline:
         on_failure: Callable[[BaseException], None],
         drain_seconds: float,
     ) -> None:
-        self._decoder = decoder
+        self._rankers = rankers
         self._batcher = batcher
-        self._encoder = encoder
         self._outbox = outbox
         self._producer_for = producer_for
         self._observer = observer
@@ -188,41 +200,47 @@ class Pipeline:
             self._observer.consumed(chunk)
             lane.put(Work(chunk, loop.create_task(self._outcomes(chunk)), acknowledge))
 
-    async def _outcomes(self, chunk: Chunk) -> list[Outcome]:
+    async def _outcomes(self, chunk: Chunk) -> Outcomes:
         """Decode, predict and encode; one outcome per record, in order."""
+        ranker = self._rankers.current
+        while True:
+            try:
+                outcomes = await self._ranked(chunk, ranker)
+            except ModelFailed as error:
+                if (other := self._rankers.instead_of(ranker, error)) is None:
+                    raise
+                ranker = other
+            else:
+                self._rankers.ranked(chunk, outcomes, ranker)
+                return Outcomes(outcomes, ranker.records)
+
+    async def _ranked(self, chunk: Chunk, ranker: Ranker) -> list[Outcome]:
         clock = asyncio.get_running_loop().time
         began = clock()
-        decoded = self._decoder.decode(chunk, f"{chunk.tp.topic}-{chunk.tp.partition}")
+        decoded = ranker.decoder.decode(chunk, f"{chunk.tp.topic}-{chunk.tp.partition}")
         self._observer.stage_took("decode", clock() - began)
         if len(decoded.groups) == 1 and not decoded.rejected:
-            return await self._rank(decoded.groups[0])
+            return await self._rank(decoded.groups[0], ranker)
         outcomes: dict[int, Outcome] = dict(decoded.rejected)
-        ranked = await asyncio.gather(*(self._rank(group) for group in decoded.groups))
+        ranked = await asyncio.gather(*(self._rank(group, ranker) for group in decoded.groups))
         for group, answers in zip(decoded.groups, ranked, strict=True):
             outcomes.update(zip(group.positions, answers, strict=True))
         return [outcomes[place] for place in range(len(chunk))]
 
-    async def _rank(self, group: RowGroup) -> list[Outcome]:
-        rows = len(group.ids)
-        parts = await self._batcher.submit(group, rows=rows, nbytes=group.nbytes, key=group.shape_key)
+    async def _rank(self, group: RowGroup, ranker: Ranker) -> list[Outcome]:
+        parts = await self._batcher.submit(
+            Rows(group.columns, ranker.predictor),
+            rows=len(group.ids),
+            nbytes=group.nbytes,
+            key=(ranker, group.shape_key),
+        )
         clock = asyncio.get_running_loop().time
         began = clock()
         outcomes: list[Outcome] = []
         for part in parts:
-            outcomes += self._encode(group.ids[part.start : part.stop], part.result)
+            outcomes += _encoded(ranker.encoder, group.ids[part.start : part.stop], part.result)
         self._observer.stage_took("encode", clock() - began)
         return outcomes
-
-    def _encode(self, ids: Sequence[str | int], scored: Scored) -> list[Outcome]:
-        if not scored.refused:
-            return [] if scored.ranking is None else list(self._encoder.encode(ids, scored.ranking))
-        answered = [place for place in range(len(ids)) if place not in scored.refused]
-        outcomes: dict[int, Outcome] = dict(scored.refused)
-        if scored.ranking is not None:
-            outcomes.update(
-                zip(answered, self._encoder.encode([ids[i] for i in answered], scored.ranking), strict=True)
-            )
-        return [outcomes[place] for place in range(len(ids))]
 
     # -- out again
 
@@ -235,3 +253,14 @@ class Pipeline:
     def _done(self, work: Work) -> None:
         self._lost.pop(TP(*work.chunk.tp), None)
         self._observer.confirmed(work.chunk, work.outcomes.result())
+
+
+def _encoded(encoder: PredictionEncoder, ids: Sequence[str | int], scored: Scored) -> list[Outcome]:
+    if not scored.refused:
+        return [] if scored.ranking is None else list(encoder.encode(ids, scored.ranking))
+    answered = [place for place in range(len(ids)) if place not in scored.refused]
+    outcomes: dict[int, Outcome] = dict(scored.refused)
+    if scored.ranking is not None:
+        values = encoder.encode([ids[place] for place in answered], scored.ranking)
+        outcomes.update(zip(answered, values, strict=True))
+    return [outcomes[place] for place in range(len(ids))]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,6 @@ import numpy.typing as npt
 from app.backoff import Backoff
 from app.batching import Slice
 from app.calls import ModelCalls
-from app.codecs.json import RowGroup
 from app.errors import Reason, RejectedRecord
 from app.limit import BatchLimit
 from app.patience import Patience
@@ -18,7 +18,15 @@ from app.scored import Scored
 from models.errors import ModelUnavailable, OutOfMemory, RowsRefused
 from models.predictor import Columns, Predictor, TopK, height
 
-__all__ = ["Scored", "Scorer"]
+__all__ = ["Rows", "Scored", "Scorer"]
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Rows that one model is to rank; only those for the same one share a batch."""
+
+    columns: Columns
+    predictor: Predictor
 
 
 class Scorer:
@@ -29,8 +37,7 @@ class Scorer:
     good row included.
 
     Args:
-        predictor: the model.
-        executor: the threads that wait for it.
+        executor: the threads that wait for the model.
         on_call: told of the seconds that each call with rows of records took.
         limit: of the batches; lowered when the device's memory runs out.
         backoff: how often the model is asked again while it is at fault itself.
@@ -38,14 +45,13 @@ class Scorer:
 
     def __init__(
         self,
-        predictor: Predictor,
         executor: Executor,
         on_call: Callable[[float], None],
         *,
         limit: BatchLimit,
         backoff: Backoff = Backoff(),  # noqa: B008 - a frozen value
     ) -> None:
-        self._calls = ModelCalls(predictor, executor, on_call)
+        self._calls = ModelCalls(executor, on_call)
         self.limit = limit
         self._patience = Patience(backoff)
 
@@ -59,56 +65,58 @@ class Scorer:
         """For how long the oldest of the model's calls that run now has been running; 0 when none runs."""
         return self._calls.longest_seconds
 
-    async def __call__(self, slices: Sequence[Slice[RowGroup]]) -> list[Scored]:
-        """Score the rows of all slices together; one answer per slice.
+    async def __call__(self, slices: Sequence[Slice[Rows]]) -> list[Scored]:
+        """Score the rows of all slices, which are for one predictor, together; one answer per slice.
 
         Raises:
             ModelFailed: the model is at fault, not the rows: it failed at every attempt, or answers for another number
                 of rows.
         """
-        answers = await self._score(_merge(slices), self.limit.rows)
+        answers = await self._score(slices[0].block.predictor, _merge(slices), self.limit.rows)
         return Scored.of(answers).split([len(part) for part in slices])
 
-    async def _score(self, columns: Columns, limit: int) -> list[TopK | RejectedRecord]:
+    async def _score(self, predictor: Predictor, columns: Columns, limit: int) -> list[TopK | RejectedRecord]:
         """The answers about consecutive rows of a batch; *limit* is how many one might have when it began."""
-        answer = await self._patience.ask(lambda: self._ask(columns, limit))
+        answer = await self._patience.ask(lambda: self._ask(predictor, columns, limit))
         if answer is not None:
             return [answer]
-        half = height(columns) // 2
-        halves = _rows(columns, 0, half), _rows(columns, half, None)
-        return [*await self._score(halves[0], limit), *await self._score(halves[1], limit)]
+        middle = height(columns) // 2
+        halves = _rows(columns, 0, middle), _rows(columns, middle, None)
+        return [answer for half in halves for answer in await self._score(predictor, half, limit)]
 
-    async def _ask(self, columns: Columns, limit: int) -> TopK | RejectedRecord | None:
+    async def _ask(self, predictor: Predictor, columns: Columns, limit: int) -> TopK | RejectedRecord | None:
         """The model's answer; the rejection of a row that is alone; None when the halves have to be asked for."""
         rows = height(columns)
         if rows > self.limit.rows:
             return None  # lowered since: running out of memory once more would take TensorFlow 10 s
         try:
-            ranking = await self._calls.predict(columns)
+            ranking = await self._calls.predict(predictor, columns)
         except RowsRefused as error:
-            return None if rows > 1 else await self._rejection(error)
+            return None if rows > 1 else await self._rejection(predictor, error)
         except OutOfMemory as error:
             self.limit.lower(rows)
-            return None if rows > 1 else await self._second_try(columns, limit, error)
+            return None if rows > 1 else await self._second_try(predictor, columns, limit, error)
         self.limit.went_through(rows)
         return ranking
 
-    async def _second_try(self, columns: Columns, limit: int, error: OutOfMemory) -> TopK | RejectedRecord:
+    async def _second_try(
+        self, predictor: Predictor, columns: Columns, limit: int, error: OutOfMemory
+    ) -> TopK | RejectedRecord:
         """The answer about a row that memory did not suffice for; it may have been short for a moment only."""
-        if not await self._calls.answers():
+        if not await self._calls.answers(predictor):
             raise ModelUnavailable(f"the device's memory does not hold a single row: {error}") from error
         try:
-            return await self._calls.predict(columns)
+            return await self._calls.predict(predictor, columns)
         except RowsRefused as refused:
-            return await self._rejection(refused)
+            return await self._rejection(predictor, refused)
         except OutOfMemory as again:
             self.limit.restore(limit)
             return RejectedRecord(Reason.MODEL_ERROR, f"the device's memory does not hold this record: {again}")
 
-    async def _rejection(self, error: RowsRefused) -> RejectedRecord:
+    async def _rejection(self, predictor: Predictor, error: RowsRefused) -> RejectedRecord:
         """The verdict on a row that was refused alone; ModelUnavailable when the model refuses a good one too."""
         # A model that fails for everything must not send the whole topic to the dead letters.
-        if not await self._calls.answers():
+        if not await self._calls.answers(predictor):
             raise ModelUnavailable(f"the model refuses records, and its warm-up row too: {error}") from error
         return RejectedRecord(Reason.MODEL_ERROR, f"the model refuses this record: {error}")
 
@@ -117,7 +125,7 @@ def _rows(columns: Columns, start: int, stop: int | None) -> dict[str, npt.NDArr
     return {name: column[start:stop] for name, column in columns.items()}
 
 
-def _merge(slices: Sequence[Slice[RowGroup]]) -> Columns:
+def _merge(slices: Sequence[Slice[Rows]]) -> Columns:
     parts = [_rows(part.block.columns, part.start, part.stop) for part in slices]
     if len(parts) == 1:
         return parts[0]

@@ -1,7 +1,6 @@
 """One worker, from its settings to its exit status: what it is made of, how it starts and how it stops."""
 
 import asyncio
-import gc
 import logging
 import os
 import signal
@@ -12,7 +11,8 @@ from typing import Any, NoReturn
 
 from faust.types import TP
 
-from app.assembly import load_predictor, make_pipeline, make_scorer
+from app import collector
+from app.assembly import load_predictor, make_pipeline, make_ranker, make_scorer
 from app.errors import ServiceError, StartFailed, Stuck
 from app.health import Health
 from app.kafka.brokers import Brokers
@@ -25,6 +25,7 @@ from app.kafka.transport import ChunkApp
 from app.metrics import Metrics
 from app.pipeline import Pipeline
 from app.progress import Progress
+from app.rollout import Rollout
 from app.scoring import Scorer
 from app.serving import Serving
 from app.standstill import Standstill, awake
@@ -155,7 +156,7 @@ class Worker:
                 prepared = group.create_task(self._prepare())
         except ExceptionGroup as failures:
             raise failures.exceptions[0] from None
-        _spare_the_collector()
+        collector.spare()
         await self._join_group(*prepared.result())
         del self._health.waiting_for["start"]
         seconds = round(self._health.uptime_seconds, 2)
@@ -166,27 +167,34 @@ class Worker:
         waiting_for["model"] = "loading the model"
         loop = asyncio.get_running_loop()
         try:
-            predictor = await loop.run_in_executor(self._executor, self._load, self._settings, self._metrics.padded)
+            predictor = await loop.run_in_executor(self._executor, self._load_version, self._settings)
         except ModelError:
-            self._metrics.model_failed()
+            self._metrics.model_refused("failed")
             raise
         self._metrics.model_loaded(predictor.name, predictor.version, predictor.device)
         logger.info(
             "model loaded and warm",
             extra={"model": predictor.name, "version": predictor.version, "device": predictor.device},
         )
-        self._health.predictor = predictor
         del waiting_for["model"]
         return predictor
 
+    def _load_version(self, settings: Settings) -> Predictor:
+        return self._load(settings, self._metrics.padded)
+
     async def _prepare(self) -> tuple[Pipeline, Scorer]:
-        predictor = await self._load_model()
-        scorer = make_scorer(
-            self._settings, predictor, executor=self._executor, metrics=self._metrics, progress=self._progress
+        scorer = make_scorer(self._settings, executor=self._executor, metrics=self._metrics, progress=self._progress)
+        rollout = Rollout(
+            self._settings,
+            make_ranker(self._settings, await self._load_model()),
+            load=self._load_version,
+            limit=scorer.limit,
+            observer=self._metrics,
         )
+        self._health.rollout = self._rollout = rollout
         self._pipeline = make_pipeline(
             self._settings,
-            predictor,
+            rollout,
             scorer=scorer,
             producer_for=producer_factory(self._brokers.client, self._settings.kafka, self._progress),
             partition_count=self._brokers.client.partition_count,
@@ -222,8 +230,9 @@ class Worker:
             stuck_seconds=max(STUCK_SECONDS, 2 * app.conf.broker_rebalance_timeout),
             on_stuck=self._fail,
         )
-        for watch in (lag.run(), self._brokers.topics.run(), watchdog.run()):
+        for watch in (lag.run(), self._brokers.topics.run(), watchdog.run(), self._rollout.run()):
             self._watch(watch)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._rollout.look_now)
 
     def _watch(self, watch: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(watch)
@@ -287,14 +296,3 @@ class Worker:
         seconds = self._settings.service.shutdown_timeout_seconds
         most = seconds - min(LEAVING_SECONDS, seconds / 2)
         return min(most, STUCK_DRAIN_SECONDS) if isinstance(self._health.failure, Stuck) else most
-
-
-def _spare_the_collector() -> None:
-    """Keep Python's garbage collector from walking over TensorFlow's million objects again and again.
-
-    Records come and go in thousands and die by reference count; at the default threshold of 700 new objects the
-    collector would run for every few of them, which costs more than decoding them.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(100_000, 20, 100)

@@ -66,6 +66,30 @@ class ModelSettings(Group):
         validation_alias="MODEL_TIMEOUT_SECONDS",
         description="a model call that takes longer stops the worker",
     )
+    poll_seconds: float = Field(
+        5.0,
+        ge=0,
+        le=86_400,
+        allow_inf_nan=False,
+        validation_alias="MODEL_POLL_SECONDS",
+        description="a new version in the folder is found within this; 0 = only when SIGHUP says so",
+    )
+    probation_seconds: float = Field(
+        60.0,
+        ge=0,
+        le=86_400,
+        allow_inf_nan=False,
+        validation_alias="MODEL_PROBATION_SECONDS",
+        description="how long a new version goes back by itself when it refuses more records than the one before",
+    )
+    load_timeout_seconds: float = Field(
+        300.0,
+        gt=0,
+        le=86_400,
+        allow_inf_nan=False,
+        validation_alias="MODEL_LOAD_TIMEOUT_SECONDS",
+        description="a new version that takes longer to be tried is not served",
+    )
     pad_value: float | None = Field(
         None,
         allow_inf_nan=False,

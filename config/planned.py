@@ -4,7 +4,6 @@ from collections.abc import Mapping
 
 PLANNED: Mapping[str, str | None] = {
     "MODEL_SCORE_COLUMN": None,
-    "MODEL_POLL_SECONDS": "0",
     "INPUT_FORMAT": "json",
     "OUTPUT_FORMAT": "json",
     "FRESHNESS_MAX_AGE_MS": "0",

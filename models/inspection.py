@@ -122,7 +122,7 @@ def inspect(
     return Inspection(
         folder=folder,
         version=number,
-        others=tuple(each for each in versions.numbers(path) if str(each) != number),
+        others=tuple(each for each in versions.folders(path) if str(each) != number),
         contents=read_contents(folder),
         written_by=graph.meta_info_def.tensorflow_version,
         signatures=tuple(_view(name, graph.signature_def[name]) for name in names),

@@ -29,9 +29,16 @@ def resolve(path: Path, version: str) -> tuple[Path, str]:
         raise ModelNotUsable(f"model path {path}: {error.strerror or error}") from error
 
 
-def numbers(path: Path) -> list[int]:
-    """Return the numbers of the versions in the folder *path*, ascending; none when it is a SavedModel itself."""
-    return [] if _is_saved_model(path) else sorted(_numbered(path))
+def folders(path: Path) -> dict[int, Path]:
+    """Return the SavedModels in the folder *path* by their number, ascending; none when it is a SavedModel itself.
+
+    Raises:
+        ModelNotUsable: two of them have the same number.
+        OSError: the folder cannot be read.
+    """
+    if _is_saved_model(path):
+        return {}
+    return {number: folder for number, folder in sorted(_numbered(path).items()) if _is_saved_model(folder)}
 
 
 def _resolve(path: Path, version: str) -> tuple[Path, str]:

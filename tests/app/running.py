@@ -25,7 +25,7 @@ def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("app.worker._end_now", end_now)
     monkeypatch.setattr(WorkerThread, "start", start_as_daemon)
-    monkeypatch.setattr("app.worker._spare_the_collector", lambda: None)
+    monkeypatch.setattr("app.collector.spare", lambda: None)
 
 
 class Run:

@@ -13,11 +13,12 @@ import numpy as np
 import pytest
 from faust.types import TP
 
-from app.assembly import load_predictor, make_pipeline, make_scorer
+from app.assembly import load_predictor, make_pipeline, make_ranker, make_scorer
 from app.kafka.producer import Refusal
 from app.metrics import Metrics
 from app.progress import Progress
 from app.records import Outgoing
+from app.rollout import Rollout
 from config.settings import Settings, load_settings
 from models.errors import ModelNotUsable
 from models.numpy_model import NumpyModel
@@ -69,10 +70,11 @@ async def rank(executor: ThreadPoolExecutor, predictor: Predictor, *values: byte
     """What becomes of records with these values under these settings: publisher, metrics, failures."""
     paper, metrics, failures = Paper(), Metrics(), []
     given = settings(**variables)
+    scorer = make_scorer(given, executor=executor, metrics=metrics, progress=Progress())
     pipeline = make_pipeline(
         given,
-        predictor,
-        scorer=make_scorer(given, predictor, executor=executor, metrics=metrics, progress=Progress()),
+        Rollout(given, make_ranker(given, predictor), load=lambda _: predictor, limit=scorer.limit, observer=metrics),
+        scorer=scorer,
         producer_for=lambda _: paper,
         partition_count=paper.partition_count,
         metrics=metrics,
@@ -147,11 +149,12 @@ async def test_the_largest_batch_and_how_often_memory_ran_out_are_told(executor:
 
 
 async def test_revoked_partitions_may_take_half_the_session_timeout(executor: ThreadPoolExecutor):
-    given, paper, metrics = settings(KAFKA_SESSION_TIMEOUT_MS="6000"), Paper(), Metrics()
+    given, paper, metrics, model = settings(KAFKA_SESSION_TIMEOUT_MS="6000"), Paper(), Metrics(), NumpyModel()
+    scorer = make_scorer(given, executor=executor, metrics=metrics, progress=Progress())
     pipeline = make_pipeline(
         given,
-        NumpyModel(),
-        scorer=make_scorer(given, NumpyModel(), executor=executor, metrics=metrics, progress=Progress()),
+        Rollout(given, make_ranker(given, model), load=lambda _: model, limit=scorer.limit, observer=metrics),
+        scorer=scorer,
         producer_for=lambda _: paper,
         partition_count=paper.partition_count,
         metrics=metrics,
@@ -190,15 +193,6 @@ def test_the_model_is_called_with_the_allowed_sizes_only_and_what_fills_a_batch_
     assert (predictor.largest_batch, warm) == (16, 0)
     assert predictor.predict({"features": np.zeros((21, 32), np.float32)}).scores.shape == (21, 5)
     assert samples(metrics)["streamrank_padding_rows_total",] == 11
-
-
-def test_a_batch_is_never_more_than_one_call_of_the_model(executor: ThreadPoolExecutor):
-    model, metrics = NumpyModel(), Metrics()
-    model.largest_batch = 8
-    given = settings(BATCH_MAX_SIZE="32")
-    assert make_scorer(given, model, executor=executor, metrics=metrics, progress=Progress()).limit.rows == 8
-    given = settings(BATCH_MAX_SIZE="4")
-    assert make_scorer(given, model, executor=executor, metrics=metrics, progress=Progress()).limit.rows == 4
 
 
 @pytest.mark.parametrize(

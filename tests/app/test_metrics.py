@@ -133,7 +133,7 @@ def test_what_is_in_flight_is_asked_for_at_every_scrape():
 
 def test_the_model_and_its_loads_are_told():
     metrics = Metrics()
-    metrics.model_failed()
+    metrics.model_refused("failed")
     metrics.model_loaded("mlp", "3", "cpu")
     metrics.rebalanced()
     found = samples(metrics)

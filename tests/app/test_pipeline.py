@@ -24,10 +24,12 @@ from app.kafka.client import Client
 from app.kafka.idempotent import IdempotentProducer
 from app.kafka.producer import Refusal
 from app.kafka.routing import Router
+from app.lane import Outcome
 from app.limit import BatchLimit
 from app.metrics import Metrics
 from app.outbox import Outbox
 from app.pipeline import Pipeline
+from app.ranker import Ranker
 from app.records import Outgoing, RecordFactory
 from app.scoring import Scorer
 from models.errors import ModelUnavailable, RowsRefused
@@ -91,6 +93,20 @@ class Outlet:
         return [each for name, at, each in self.confirmed if name == topic and partition in {None, at}]
 
 
+class Always:
+    """One version, whatever becomes of it."""
+
+    def __init__(self, ranker: Ranker) -> None:
+        self.current = ranker
+        self.told: list[tuple[Chunk, Sequence[Outcome], Ranker]] = []
+
+    def ranked(self, chunk: Chunk, outcomes: Sequence[Outcome], ranker: Ranker) -> None:
+        self.told.append((chunk, outcomes, ranker))
+
+    def instead_of(self, ranker: Ranker, error: ModelFailed) -> None:
+        assert ranker is self.current
+
+
 class Rig:
     """A pipeline of real parts around *model*, with partitions 0 and 1 assigned; `async with` ends it."""
 
@@ -105,19 +121,24 @@ class Rig:
         self._executor = ThreadPoolExecutor(options.get("max_in_flight", 1))
         self._producer = options.get("producer", outlet)
         limit = BatchLimit(options.get("max_size", 64))
+        ranker = Ranker(
+            model,
+            JsonDecoder(model.signature, fields={}, id_field="id", max_bytes=10_000),
+            PredictionEncoder(model=model.name, version=model.version, labels=model.labels, min_score=None),
+            RecordFactory(model.name, model.version),
+        )
+        self.rankers = Always(ranker)
         self.pipeline = Pipeline(
-            decoder=JsonDecoder(model.signature, fields={}, id_field="id", max_bytes=10_000),
+            rankers=self.rankers,
             batcher=Batcher(
-                Scorer(model, self._executor, lambda _: None, limit=limit, backoff=Backoff(0.001, pauses=3)),
+                Scorer(self._executor, lambda _: None, limit=limit, backoff=Backoff(0.001, pauses=3)),
                 limit=limit,
                 max_in_flight=options.get("max_in_flight", 1),
                 max_rows=1000,
                 max_bytes=10**6,
                 on_dispatch=self.dispatches.append,
             ),
-            encoder=PredictionEncoder(model=model.name, version=model.version, labels=model.labels, min_score=None),
             outbox=Outbox(
-                RecordFactory(model.name, model.version),
                 options.get("router", Router(outlet.counts.__getitem__, TOPIC)),
                 output_topic=options.get("output_topic", OUTPUT),
                 dead_letter_topic=options.get("dead_letter_topic", DEAD_LETTERS),

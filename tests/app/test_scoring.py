@@ -1,7 +1,7 @@
 """Scoring merged batches, and finding the rows that are to blame."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -14,10 +14,9 @@ from hypothesis import strategies as st
 
 from app.backoff import Backoff
 from app.batching import Batcher, Slice
-from app.codecs.json import RowGroup
 from app.errors import ModelFailed, Reason
 from app.limit import BatchLimit
-from app.scoring import Scored, Scorer
+from app.scoring import Rows, Scored, Scorer
 from models.errors import ModelUnavailable, OutOfMemory, RowsRefused
 from models.numpy_model import NumpyModel
 from models.predictor import Columns, Predictor, TopK
@@ -39,13 +38,29 @@ def table(*first_features: float, width: int = 4) -> npt.NDArray[np.float32]:
     return rows
 
 
-def group(features: npt.NDArray[Any]) -> RowGroup:
-    rows = len(features)
-    return RowGroup(range(rows), [f"r{row}" for row in range(rows)], {"features": features}, (), features.nbytes)
+Group = Mapping[str, npt.NDArray[Any]]
 
 
-def whole(features: npt.NDArray[Any]) -> Slice[RowGroup]:
+def group(features: npt.NDArray[Any]) -> Group:
+    return {"features": features}
+
+
+def whole(features: npt.NDArray[Any]) -> Slice[Group]:
     return Slice(group(features), 0, len(features))
+
+
+class OneModel:
+    """A scorer whose rows are all for *predictor*."""
+
+    def __init__(self, predictor: Any, *arguments: Any, **options: Any) -> None:
+        self._predictor = predictor
+        self._scorer = Scorer(*arguments, **options)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._scorer, name)
+
+    async def __call__(self, slices: Sequence[Slice[Group]]) -> list[Scored]:
+        return await self._scorer([Slice(Rows(each.block, self._predictor), each.start, each.stop) for each in slices])
 
 
 class Calls:
@@ -63,8 +78,8 @@ class Calls:
         return self._inner.predict(columns)
 
 
-def scorer(predictor: Any, executor: ThreadPoolExecutor) -> Scorer:
-    return Scorer(predictor, executor, lambda _: None, limit=BatchLimit(512), backoff=AT_ONCE)
+def scorer(predictor: Any, executor: ThreadPoolExecutor) -> OneModel:
+    return OneModel(predictor, executor, lambda _: None, limit=BatchLimit(512), backoff=AT_ONCE)
 
 
 def check_rows(scored: Scored, model: NumpyModel, features: npt.NDArray[np.float32], refused: set[int]) -> None:
@@ -275,7 +290,7 @@ async def wait_for(condition: Callable[[], bool]) -> None:
 async def test_while_the_model_is_at_fault_the_trouble_is_told(executor: ThreadPoolExecutor):
     model = NumpyModel()
     model.fail_everything = ModelUnavailable
-    scores = Scorer(model, executor, lambda _: None, limit=BatchLimit(512), backoff=Backoff(3600.0, pauses=1))
+    scores = OneModel(model, executor, lambda _: None, limit=BatchLimit(512), backoff=Backoff(3600.0, pauses=1))
     assert scores.trouble is None
     task = asyncio.create_task(scores([whole(table(1))]))
     await wait_for(lambda: scores.trouble is not None)
@@ -289,7 +304,7 @@ async def test_the_model_is_not_asked_again_for_rows_that_nobody_wants_any_more(
     model = Counting(top_k=0)
     model.fail_everything = ModelUnavailable
     limit = BatchLimit(512)
-    scores = Scorer(model, executor, lambda _: None, limit=limit, backoff=Backoff(0.001, pauses=10**6))
+    scores = OneModel(model, executor, lambda _: None, limit=limit, backoff=Backoff(0.001, pauses=10**6))
     batcher = Batcher(scores, limit=limit, max_in_flight=1, max_rows=100, max_bytes=10**6)
     features = table(1, 2)
     one, other = (asyncio.create_task(batcher.submit(group(features), rows=2, nbytes=32)) for _ in range(2))
@@ -350,7 +365,7 @@ def short_of_memory(rows: int, **options: Any) -> Counting:
 
 async def test_a_batch_beyond_the_devices_memory_is_split_and_the_limit_lowered(executor: ThreadPoolExecutor):
     model, features, limit = short_of_memory(100), table(*range(512)), BatchLimit(512)
-    (scored,) = await Scorer(model, executor, lambda _: None, limit=limit)([whole(features)])
+    (scored,) = await OneModel(model, executor, lambda _: None, limit=limit)([whole(features)])
     check_rows(scored, NumpyModel(), features, set())
     assert limit.rows == 64
     assert model.heights == [512, 256, 128, *[64] * 8]
@@ -358,7 +373,7 @@ async def test_a_batch_beyond_the_devices_memory_is_split_and_the_limit_lowered(
 
 async def test_a_full_batch_that_goes_through_raises_the_limit_again(executor: ThreadPoolExecutor):
     model, limit = short_of_memory(4), BatchLimit(8, raise_seconds=0)
-    scores = Scorer(model, executor, lambda _: None, limit=limit)
+    scores = OneModel(model, executor, lambda _: None, limit=limit)
     await scores([whole(table(*range(8)))])
     lowest = limit.rows
     model.out_of_memory_above = None
@@ -392,7 +407,7 @@ async def test_a_single_row_beyond_the_memory_of_a_device_that_answers_others_is
     model.failures = 99
     limit = BatchLimit(512, on_lower=lambda: lowered.append(1))
     features = table(1, 200, 3)
-    (scored,) = await Scorer(model, executor, lambda _: None, limit=limit)([whole(features)])
+    (scored,) = await OneModel(model, executor, lambda _: None, limit=limit)([whole(features)])
     check_rows(scored, NumpyModel(), features, {1})
     assert scored.refused[1].reason is Reason.MODEL_ERROR
     assert "the device's memory does not hold this record: no memory for that" in str(scored.refused[1])
@@ -432,7 +447,7 @@ async def test_whatever_comes_together_every_row_gets_its_own_answer(
     features[list(poisoned), 0] = POISON
     cut = data.draw(st.integers(0, rows))
     pieces = [piece for piece in (features[:cut], features[cut:]) if len(piece)]
-    answers = await Scorer(model, executor, lambda _: None, limit=BatchLimit(64), backoff=Backoff(0.0, pauses=10))(
+    answers = await OneModel(model, executor, lambda _: None, limit=BatchLimit(64), backoff=Backoff(0.0, pauses=10))(
         [whole(piece) for piece in pieces]
     )
     for scored, piece in zip(answers, pieces, strict=True):
@@ -442,7 +457,7 @@ async def test_whatever_comes_together_every_row_gets_its_own_answer(
 async def test_rows_beyond_a_limit_that_was_lowered_meanwhile_are_split_without_a_call(executor: ThreadPoolExecutor):
     model, limit, features = Counting(top_k=0), BatchLimit(8), table(*range(8))
     limit.lower(6)
-    (scored,) = await Scorer(model, executor, lambda _: None, limit=limit)([whole(features)])
+    (scored,) = await OneModel(model, executor, lambda _: None, limit=limit)([whole(features)])
     check_rows(scored, NumpyModel(), features, set())
     assert model.heights == [2, 2, 2, 2]
 
@@ -475,7 +490,7 @@ async def test_labels_that_the_model_brings_stay_with_their_rows(executor: Threa
 async def test_every_call_is_timed_also_one_that_fails(executor: ThreadPoolExecutor):
     seconds: list[float] = []
     model = NumpyModel(poison=POISON, delay_seconds=0.001)
-    await Scorer(model, executor, seconds.append, limit=BatchLimit(512))([whole(table(1, POISON))])
+    await OneModel(model, executor, seconds.append, limit=BatchLimit(512))([whole(table(1, POISON))])
     assert len(seconds) == 3
     assert min(seconds) >= 0.001
 
@@ -547,7 +562,7 @@ async def test_a_saved_model_that_really_runs_out_of_memory_answers_in_smaller_b
     model, limit = exported(tmp_path / "hungry", body, ([None, 4], "float32")), BatchLimit(512)
     features = np.random.default_rng(9).random((128, 4), dtype=np.float32)
     # TensorFlow takes 10 s to say so, in which memory might come free.
-    (scored,) = await Scorer(model, executor, lambda _: None, limit=limit)([whole(features)])
+    (scored,) = await OneModel(model, executor, lambda _: None, limit=limit)([whole(features)])
     assert scored.refused == {}
     assert scored.ranking is not None
     assert scored.ranking.scores.tobytes() == (-np.sort(-features, axis=1)).tobytes()

@@ -38,6 +38,9 @@ WRONG = [
     ("MODEL_NON_FINITE", "drop", "must be 'reject' or 'publish'"),
     ("MODEL_TIMEOUT_SECONDS", "0", "must be above 0"),
     ("MODEL_TIMEOUT_SECONDS", "inf", "must be a finite number"),
+    ("MODEL_POLL_SECONDS", "-1", "must be at least 0"),
+    ("MODEL_PROBATION_SECONDS", "inf", "must be a finite number"),
+    ("MODEL_LOAD_TIMEOUT_SECONDS", "0", "must be above 0"),
     ("MODEL_PAD_VALUE", "nan", "must be a finite number"),
     ("MODEL_XLA", "yes", "must be 'off' or 'on'"),
     ("MODEL_INTRA_OP_THREADS", "-1", "must be at least 0"),
@@ -131,7 +134,6 @@ def test_a_batch_that_no_allowed_size_holds_is_refused() -> None:
 
 LATER = {
     "MODEL_SCORE_COLUMN": "2",
-    "MODEL_POLL_SECONDS": "5",
     "INPUT_FORMAT": "avro",
     "OUTPUT_FORMAT": "avro",
     "FRESHNESS_MAX_AGE_MS": "100",
@@ -160,7 +162,7 @@ def test_a_variable_of_a_later_version_is_refused_from_the_env_file_too(tmp_path
 
 
 def test_a_variable_of_a_later_version_may_ask_for_what_this_version_does_anyway() -> None:
-    anyway = {"INPUT_FORMAT": " json ", "OUTPUT_FORMAT": "json", "MODEL_POLL_SECONDS": "0", "MODEL_NON_FINITE": ""}
+    anyway = {"INPUT_FORMAT": " json ", "OUTPUT_FORMAT": "json", "MODEL_NON_FINITE": ""}
     anyway |= {"FRESHNESS_MAX_AGE_MS": "0"}
 
     assert load_settings(REQUIRED | anyway, env_file=None) == load_settings(REQUIRED, env_file=None)

@@ -1,0 +1,27 @@
+"""One version of the model, with all that depends on it."""
+
+from dataclasses import dataclass
+
+from app.codecs.json import JsonDecoder
+from app.codecs.prediction import PredictionEncoder
+from app.records import RecordFactory
+from models.predictor import Predictor
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ranker:
+    """How records are read for one version of the model, ranked by it and answered.
+
+    A chunk has the same from its decoding to its publishing, so that nothing of it sees two versions.
+
+    Attributes:
+        predictor: the model.
+        decoder: record bytes to the rows that it takes.
+        encoder: its rankings to record bytes.
+        records: makes what is published, with its name and version in the headers.
+    """
+
+    predictor: Predictor
+    decoder: JsonDecoder
+    encoder: PredictionEncoder
+    records: RecordFactory

@@ -1,0 +1,297 @@
+"""Which version of the model ranks: newer ones are brought in beside it, and taken back when they do worse."""
+
+import asyncio
+import gc
+import logging
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from math import inf
+from typing import Any, Protocol, TypeVar
+
+from app.errors import ModelFailed, RejectedRecord, VersionRefused
+from app.kafka.chunk import Chunk
+from app.lane import Outcome
+from app.limit import BatchLimit
+from app.ranker import Ranker
+from app.recent import Recent
+from app.trial import examine, try_out
+from config.settings import Settings
+from models.errors import ModelError, ModelNotUsable
+from models.predictor import Predictor
+from models.repository import Files, Repository, Sighting
+from models.versions import LATEST, UNVERSIONED
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+# A version is found when two looks agree, so that one look must come well before the other.
+_LOOKS_PER_POLL = 2
+_SECOND_LOOK_SECONDS = 0.5
+# Chunks that a version has begun with have left it by then.
+_GARBAGE_SECONDS = 1.0
+# Loading is Python's work for the most part; the event loop must not wait long for its turn.
+_SWITCH_SECONDS = 0.0005
+_PROBATION_RECORDS = 20
+_PROBATION_SHARE = 0.05
+
+
+class RolloutObserver(Protocol):
+    """Who counts versions."""
+
+    def model_loaded(self, name: str, version: str, device: str) -> None:
+        """A version was loaded, and serves from now on."""
+
+    def model_serves(self, name: str, version: str, device: str) -> None:
+        """A version that was loaded before serves again."""
+
+    def model_refused(self, outcome: str) -> None:
+        """A version has `failed`, was `rejected` or `rolled_back`."""
+
+
+@dataclass(slots=True)
+class _Tally:
+    """How many records a version has ranked, and how many of them it refused."""
+
+    ranked: int = 0
+    refused: int = 0
+
+    @property
+    def share(self) -> float:
+        return self.refused / self.ranked if self.ranked else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Predecessor:
+    """What served before, kept in case that the new version does worse."""
+
+    ranker: Ranker
+    share: float
+    until: float
+
+
+class Rollout:
+    """Decides which version ranks; implements `app.pipeline.Rankers`.
+
+    Args:
+        settings: which folder, how often it is looked at, and how a version is loaded.
+        first: what serves now.
+        load: loads a version, warm; blocks.
+        limit: of the batches; follows what the version takes.
+        observer: counts.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        first: Ranker,
+        *,
+        load: Callable[[Settings], Predictor],
+        limit: BatchLimit,
+        observer: RolloutObserver,
+    ) -> None:
+        self._settings = settings
+        self._load = load
+        self._limit = limit
+        self._observer = observer
+        self._repository = Repository(settings.model.path)
+        self._recent = Recent()
+        self._refused: dict[int, tuple[Files, str]] = {}
+        self._predecessor: _Predecessor | None = None
+        self._asked = asyncio.Event()
+        self._look_at = time.monotonic() if settings.model.poll_seconds else inf
+        self._garbage_at = inf
+        self._files: Mapping[int, Files] = {}
+        self._trouble: str | None = None
+        self.trying: int | None = None
+        self._begin(first)
+
+    def _begin(self, ranker: Ranker) -> None:
+        self.current = ranker
+        self._tally = _Tally()
+        most = self._settings.batch.max_size
+        self._limit.reach(min(most, ranker.predictor.largest_batch or most))
+
+    # -- what the pipeline asks and tells
+
+    def ranked(self, chunk: Chunk, outcomes: Sequence[Outcome], ranker: Ranker) -> None:
+        """Count what became of records, and take the version back when too many are refused by it."""
+        if ranker is not self.current:
+            return
+        refused = sum(isinstance(outcome, RejectedRecord) and outcome.stage == "predict" for outcome in outcomes)
+        self._tally.ranked += len(outcomes)
+        self._tally.refused += refused
+        if outcomes and isinstance(outcomes[-1], bytes):
+            self._recent.note(chunk[-1].value)
+        before = self._predecessor
+        if not refused or before is None or self._tally.ranked < _PROBATION_RECORDS:
+            return
+        if (share := self._tally.share) > before.share + _PROBATION_SHARE:
+            words = f"it refuses {share:.0%} of {self._tally.ranked:,} records"
+            self._roll_back(f"{words}, the version before refused {before.share:.0%}")
+
+    def instead_of(self, ranker: Ranker, error: ModelFailed) -> Ranker | None:
+        """What to rank with where *ranker* is at fault: the version before while this one is on probation."""
+        if ranker is self.current:
+            if self._predecessor is None:
+                return None
+            self._roll_back(str(error))
+        return self.current
+
+    def _roll_back(self, reason: str) -> None:
+        assert self._predecessor is not None  # noqa: S101 - whoever calls has looked
+        number = int(self.current.predictor.version)
+        before, self._predecessor = self._predecessor.ranker, None
+        self._garbage_at = time.monotonic() + _GARBAGE_SECONDS
+        self._begin(before)
+        self._refuse(number, self._files.get(number, ()), VersionRefused("failed", reason), outcome="rolled_back")
+        predictor = before.predictor
+        self._observer.model_serves(predictor.name, predictor.version, predictor.device)
+
+    # -- versions come and go
+
+    def look_now(self) -> None:
+        """Look at the folder without waiting for the next time."""
+        self._asked.set()
+
+    async def run(self) -> None:
+        """Look at the folder again and again; ends at once where there are no versions to choose from."""
+        if self.current.predictor.version == UNVERSIONED or self._settings.model.version != LATEST:
+            return
+        while True:
+            await self._wait()
+            self._let_go()
+            if self._asked.is_set() or time.monotonic() >= self._look_at:
+                await self._look()
+
+    async def _wait(self) -> None:
+        """Wait until it is time to look, until somebody asks, or until something can be let go."""
+        due = min(self._look_at, self._predecessor.until if self._predecessor else inf, self._garbage_at)
+        try:
+            async with asyncio.timeout(None if due == inf else max(0.0, due - time.monotonic())):
+                await self._asked.wait()
+        except TimeoutError:
+            pass
+
+    def _let_go(self) -> None:
+        now = time.monotonic()
+        if self._predecessor is not None and now >= self._predecessor.until:
+            self._predecessor, self._garbage_at = None, now + _GARBAGE_SECONDS
+        if now >= self._garbage_at:
+            # TensorFlow's objects refer to each other in circles; all that is older than the model was frozen.
+            gc.collect()
+            self._garbage_at = inf
+
+    async def _look(self) -> None:
+        asked = self._asked.is_set()
+        self._asked.clear()
+        try:
+            sighting = await _in_thread(self._repository.look)
+            if asked:
+                # Whoever asks does so when the files are there; a second look shows that they are complete.
+                await asyncio.sleep(_SECOND_LOOK_SECONDS)
+                sighting = await _in_thread(self._repository.look)
+        except ModelNotUsable as error:
+            self._note_trouble(str(error))
+        else:
+            self._note_trouble(None)
+            if (number := self._wanted(sighting)) is not None:
+                await self._bring_in(number, sighting.complete[number])
+        poll = self._settings.model.poll_seconds
+        self._look_at = time.monotonic() + poll / _LOOKS_PER_POLL if poll else inf
+
+    def _wanted(self, sighting: Sighting) -> int | None:
+        """The version to bring in; None: the one that serves is the one to serve."""
+        self._files = sighting.there
+        for number, (files, _) in list(self._refused.items()):
+            if sighting.there.get(number) != files:
+                del self._refused[number]
+        serving = int(self.current.predictor.version)
+        numbers = {number for number in sighting.complete if number not in self._refused}
+        if serving in sighting.there:
+            numbers.add(serving)
+        newest = max(numbers, default=serving)
+        return None if newest == serving else newest
+
+    async def _bring_in(self, number: int, files: Files) -> None:
+        self.trying = number
+        began = time.monotonic()
+        try:
+            ranker = await self._prepared(number)
+        except VersionRefused as error:
+            self._refuse(number, files, error, outcome=error.outcome)
+            self._garbage_at = time.monotonic() + _GARBAGE_SECONDS
+            return
+        finally:
+            self.trying = None
+        probation = self._settings.model.probation_seconds
+        self._predecessor = _Predecessor(self.current, self._tally.share, time.monotonic() + probation)
+        self._begin(ranker)
+        predictor = ranker.predictor
+        self._observer.model_loaded(predictor.name, predictor.version, predictor.device)
+        logger.info(
+            "another version serves",
+            extra={"version": str(number), "seconds": round(time.monotonic() - began, 2)},
+        )
+
+    async def _prepared(self, number: int) -> Ranker:
+        model = self._settings.model
+        settings = self._settings.model_copy(update={"model": model.model_copy(update={"version": str(number)})})
+        values = self._recent.values()
+        await try_out(settings, values, timeout_seconds=model.load_timeout_seconds)
+
+        def load() -> Ranker:
+            with _short_turns():
+                return examine(settings, self._load(settings), values)
+
+        try:
+            return await _in_thread(load)
+        except ModelError as error:
+            raise VersionRefused("failed", str(error)) from error
+
+    def _refuse(self, number: int, files: Files, error: VersionRefused, *, outcome: str) -> None:
+        self._refused[number] = files, str(error)
+        self._observer.model_refused(outcome)
+        logger.error(
+            "a version of the model is not served: %s",
+            error,
+            extra={"version": str(number), "outcome": outcome, "serving": self.current.predictor.version},
+        )
+
+    def _note_trouble(self, trouble: str | None) -> None:
+        if trouble and trouble != self._trouble:
+            logger.error("the versions of the model cannot be looked at: %s", trouble)
+        self._trouble = trouble
+
+    def status(self) -> dict[str, Any]:
+        """What `/status` tells of versions."""
+        before = self._predecessor
+        return {
+            "on_probation_after": before and before.ranker.predictor.version,
+            "trying": self.trying,
+            "refused": {str(number): reason for number, (_, reason) in sorted(self._refused.items())},
+            "trouble": self._trouble,
+        }
+
+
+async def _in_thread(call: Callable[[], T]) -> T:
+    """Run *call* in a thread of its own, which the process does not wait for at its end."""
+    executor = ThreadPoolExecutor(1, thread_name_prefix="versions")
+    try:
+        return await asyncio.get_running_loop().run_in_executor(executor, call)
+    finally:
+        executor.shutdown(wait=False)
+
+
+@contextmanager
+def _short_turns() -> Iterator[None]:
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(_SWITCH_SECONDS)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)

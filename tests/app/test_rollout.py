@@ -1,0 +1,118 @@
+"""What decides which version ranks, told what becomes of records; `test_versions` has it with real models."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from app.assembly import make_ranker
+from app.errors import ModelFailed, Reason, RejectedRecord
+from app.lane import Outcome
+from app.limit import BatchLimit
+from app.ranker import Ranker
+from app.recent import Recent
+from app.rollout import Rollout, _Predecessor
+from config.settings import load_settings
+from models.numpy_model import NumpyModel
+from tests.app.chunks import chunk, record, row
+
+SETTINGS = load_settings(
+    {"INPUT_TOPIC": "in", "OUTPUT_TOPIC": "out", "MODEL_PATH": "model", "BATCH_MAX_SIZE": "64"}, env_file=None
+)
+REFUSED = RejectedRecord(Reason.MODEL_ERROR, "the model refuses this record")
+MALFORMED = RejectedRecord(Reason.INVALID_JSON, "no JSON")
+
+
+class Told:
+    """An observer that remembers what it is told."""
+
+    def __init__(self) -> None:
+        self.events: list[tuple[str, str]] = []
+
+    def model_loaded(self, name: str, version: str, device: str) -> None:
+        self.events.append(("loaded", version))
+
+    def model_serves(self, name: str, version: str, device: str) -> None:
+        self.events.append(("serves", version))
+
+    def model_refused(self, outcome: str) -> None:
+        self.events.append(("refused", outcome))
+
+
+def ranker(version: str, largest_batch: int | None = None) -> Ranker:
+    model = NumpyModel()
+    model.version, model.largest_batch = version, largest_batch
+    return make_ranker(SETTINGS, model)
+
+
+class Rig:
+    """Version 2 on probation after version 1."""
+
+    def __init__(self, share_before: float = 0.0) -> None:
+        self.told, self.limit = Told(), BatchLimit(64)
+        self.before, self.now = ranker("1"), ranker("2", largest_batch=8)
+        self.rollout = Rollout(SETTINGS, self.now, load=self._load, limit=self.limit, observer=self.told)
+        self.rollout._predecessor = _Predecessor(self.before, share_before, float("inf"))
+
+    def _load(self, _: Any) -> Any:
+        raise AssertionError("nothing is to be loaded")
+
+    def tell(self, outcomes: Sequence[Outcome], by: Ranker | None = None) -> None:
+        records = chunk(*(record(place, row(f"r{place}", 1, 2, 3, 4)) for place in range(len(outcomes))))
+        self.rollout.ranked(records, outcomes, by or self.now)
+
+
+def test_batches_follow_what_a_version_takes() -> None:
+    rig = Rig()
+    assert rig.limit.rows == 8
+    rig.tell([REFUSED] * 20)
+    assert rig.limit.rows == 64
+
+
+@pytest.mark.parametrize(
+    ("before", "outcomes", "goes_back"),
+    [
+        (0.0, [REFUSED] * 20, True),
+        (0.0, [REFUSED] * 2 + [b"{}"] * 18, True),
+        (0.0, [REFUSED] + [b"{}"] * 19, False),
+        (0.0, [REFUSED] * 19, False),
+        (0.5, [REFUSED] * 11 + [b"{}"] * 9, False),
+        (0.5, [REFUSED] * 12 + [b"{}"] * 8, True),
+        (0.0, [MALFORMED] * 20, False),
+        (0.0, [b"{}"] * 20, False),
+    ],
+)
+def test_a_version_goes_back_when_it_refuses_more_than_the_one_before(
+    before: float, outcomes: list[Outcome], goes_back: bool
+) -> None:
+    rig = Rig(before)
+    rig.tell(outcomes)
+    assert (rig.rollout.current is rig.before) == goes_back
+    assert rig.told.events == ([("refused", "rolled_back"), ("serves", "1")] if goes_back else [])
+    assert (rig.rollout.status()["refused"].keys() == {"2"}) == goes_back
+
+
+def test_what_another_version_was_still_doing_does_not_count() -> None:
+    rig = Rig()
+    rig.tell([REFUSED] * 20, by=rig.before)
+    assert rig.rollout.current is rig.now
+
+
+def test_a_version_that_is_at_fault_itself_goes_back_and_its_records_with_it() -> None:
+    rig = Rig()
+    assert rig.rollout.instead_of(rig.now, ModelFailed("internal")) is rig.before
+    assert rig.rollout.status()["refused"] == {"2": "internal"}
+    # Chunks that the other had begun with go the same way; and where there is none before, the fault stays one.
+    assert rig.rollout.instead_of(rig.now, ModelFailed("internal")) is rig.before
+    assert rig.rollout.instead_of(rig.before, ModelFailed("internal")) is None
+
+
+def test_the_values_of_what_was_ranked_lately_are_kept_within_bounds() -> None:
+    recent = Recent()
+    for number in range(100):
+        recent.note(b"%d" % number)
+    assert recent.values() == [b"%d" % number for number in range(36, 100)]
+    recent.note(b"x" * 2**20)
+    assert recent.values() == [b"x" * 2**20]
+    recent.note(b"y")
+    assert recent.values() == [b"y"]
