@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from math import inf
 from typing import Any, Protocol, TypeVar
@@ -18,7 +18,8 @@ from app.lane import Outcome
 from app.limit import BatchLimit
 from app.ranker import Ranker
 from app.recent import Recent
-from app.trial import examine, try_out
+from app.trial import examine
+from app.understudy import Understudy
 from config.settings import Settings
 from models.errors import ModelError, ModelNotUsable
 from models.predictor import Predictor
@@ -100,6 +101,7 @@ class Rollout:
         self._observer = observer
         self._repository = Repository(settings.model.path)
         self._recent = Recent()
+        self._understudy = Understudy()
         self._refused: dict[int, tuple[Files, str]] = {}
         self._predecessor: _Predecessor | None = None
         self._asked = asyncio.Event()
@@ -162,6 +164,15 @@ class Rollout:
         """Look at the folder again and again; ends at once where there are no versions to choose from."""
         if self.current.predictor.version == UNVERSIONED or self._settings.model.version != LATEST:
             return
+        try:
+            await self._look_again_and_again()
+        finally:
+            await self._understudy.stop()
+
+    async def _look_again_and_again(self) -> None:
+        if self._settings.model.poll_seconds:
+            with suppress(OSError):  # it is started again when it is needed
+                await self._understudy.start()
         while True:
             await self._wait()
             self._let_go()
@@ -189,18 +200,22 @@ class Rollout:
     async def _look(self) -> None:
         asked = self._asked.is_set()
         self._asked.clear()
+        trouble = None
         try:
             sighting = await _in_thread(self._repository.look)
             if asked:
                 # Whoever asks does so when the files are there; a second look shows that they are complete.
                 await asyncio.sleep(_SECOND_LOOK_SECONDS)
                 sighting = await _in_thread(self._repository.look)
-        except ModelNotUsable as error:
-            self._note_trouble(str(error))
-        else:
-            self._note_trouble(None)
             if (number := self._wanted(sighting)) is not None:
                 await self._bring_in(number, sighting.complete[number])
+        except ModelNotUsable as error:
+            trouble = str(error)
+        except OSError as error:  # ours, not the version's: no process, no memory
+            trouble = f"a version cannot be tried: {error}"
+        if trouble and trouble != self._trouble:
+            logger.error("the versions of the model cannot be looked after: %s", trouble)
+        self._trouble = trouble
         poll = self._settings.model.poll_seconds
         self._look_at = time.monotonic() + poll / _LOOKS_PER_POLL if poll else inf
 
@@ -242,7 +257,7 @@ class Rollout:
         model = self._settings.model
         settings = self._settings.model_copy(update={"model": model.model_copy(update={"version": str(number)})})
         values = self._recent.values()
-        await try_out(settings, values, timeout_seconds=model.load_timeout_seconds)
+        await self._understudy.try_out(settings, values, timeout_seconds=model.load_timeout_seconds)
 
         def load() -> Ranker:
             with _short_turns():
@@ -261,11 +276,6 @@ class Rollout:
             error,
             extra={"version": str(number), "outcome": outcome, "serving": self.current.predictor.version},
         )
-
-    def _note_trouble(self, trouble: str | None) -> None:
-        if trouble and trouble != self._trouble:
-            logger.error("the versions of the model cannot be looked at: %s", trouble)
-        self._trouble = trouble
 
     def status(self) -> dict[str, Any]:
         """What `/status` tells of versions."""

@@ -285,6 +285,8 @@ class Worker:
             clean = await self._consumer.drain(for_good=True)
         for watch in self._watches:
             watch.cancel()
+        if self._watches:
+            await asyncio.wait(self._watches, timeout=LEAVING_SECONDS)
         try:
             if self._app is not None:
                 await self._app.stop()

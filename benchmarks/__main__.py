@@ -69,6 +69,7 @@ def parse(arguments: list[str] | None) -> Plan:
     add("--records", type=_positive, help=f"backlog of the fast contenders ({full.records:,})")
     add("--textbook-records", type=_positive, help=f"of the {Contender.TEXTBOOK.full_name} ({full.textbook_records:,})")
     add("--rate", type=_positive, help=f"records per second for latency ({full.pace.rate:,})")
+    add("--versions", type=_positive, help=f"of the model that come in while records are ranked ({full.versions})")
     add("--seconds", type=_positive, help=f"how long for latency ({full.pace.seconds:g})")
     return _plan(parser.parse_args(arguments))
 
@@ -88,6 +89,7 @@ def _plan(told: argparse.Namespace) -> Plan:
         records=told.records or base.records,
         textbook_records=told.textbook_records or base.textbook_records,
         pace=pace,
+        versions=told.versions or base.versions,
     )
 
 

@@ -52,16 +52,21 @@ class AnswerKey:
         if not (times == 1).all():
             raise BenchmarkFailed(f"{who}: {(times == 0).sum()} records lost, {(times > 1).sum()} published again")
         if ranked:
-            self._check_scores(who, np.array(numbers), predictions)
+            self.check_scores(who, np.array(numbers), predictions)
 
     def _check_envelope(self, who: str, message: Message, number: int) -> None:
         names = [name for name, _ in message.headers() or ()]
         if message.key() != key(number) or names != _HEADERS:
             raise BenchmarkFailed(f"{who}: r{number} came with key {message.key()!r} and headers {names}")
 
-    def _check_scores(
+    def check_scores(
         self, who: str, numbers: npt.NDArray[np.int64], predictions: Sequence[Sequence[dict[str, object]]]
     ) -> None:
+        """Check the predictions of records with these *numbers*.
+
+        Raises:
+            BenchmarkFailed: they are not TensorFlow's.
+        """
         if {len(entries) for entries in predictions} != {self.top_k}:
             raise BenchmarkFailed(f"{who}: not every prediction has {self.top_k} entries")
         labels = np.array([[int(str(entry["label"])) for entry in entries] for entries in predictions])

@@ -3,9 +3,9 @@
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
@@ -74,11 +74,13 @@ class Stage:
         cluster: the shared broker.
         model_path: the shared SavedModel.
         folder: for logs and working directories.
+        variables: further environment variables.
     """
 
     cluster: Cluster
     model_path: Path
     folder: Path
+    variables: Mapping[str, str] = field(default_factory=dict)
 
     @contextmanager
     def run(self, contender: Contender, topics: Topics, tuning: Tuning) -> Iterator["Running"]:
@@ -121,6 +123,7 @@ class Stage:
             "HTTP_HOST": LOOPBACK,
             "HTTP_PORT": str(port),
             TUNING_VARIABLE: tuning,
+            **self.variables,
         }
 
 

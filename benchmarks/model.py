@@ -1,4 +1,4 @@
-"""The model of the benchmark and what it says of the records: `python -m benchmarks.model FOLDER`."""
+"""The model of the benchmark and what it says of the records: `python -m benchmarks.model PATH...`."""
 
 import os
 import subprocess
@@ -16,7 +16,6 @@ NAME = "mlp"
 CLASSES = 10
 TOP_K = 3
 _SEED = 7
-_SAID = "said.npz"
 
 
 def prepare(folder: Path) -> tuple[Path, AnswerKey]:
@@ -27,29 +26,52 @@ def prepare(folder: Path) -> tuple[Path, AnswerKey]:
     Raises:
         BenchmarkFailed: the model could not be made.
     """
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.model", str(folder)], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+    _make(folder / NAME)
+    return folder / NAME, _answers(folder / NAME)
+
+
+def prepare_versions(folder: Path, count: int) -> tuple[list[Path], dict[str, AnswerKey]]:
+    """Write models that differ, named 1 to *count*, below *folder*; return them and what TensorFlow says of each.
+
+    Raises:
+        BenchmarkFailed: the models could not be made.
+    """
+    paths = [folder / str(number) for number in range(1, count + 1)]
+    _make(*paths)
+    return paths, {path.name: _answers(path) for path in paths}
+
+
+def _make(*paths: Path) -> None:
+    command = [sys.executable, "-m", "benchmarks.model", *map(str, paths)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode:
         raise BenchmarkFailed(f"the model could not be made:\n{done.stderr[-2000:]}")
-    with np.load(folder / _SAID) as said:
-        return folder / NAME, AnswerKey(said["scores"], TOP_K, on_gpu=bool(said["on_gpu"]))
 
 
-def main(folder: Path) -> None:
-    """Export the model and save its scores of all rows."""
+def _said(path: Path) -> Path:
+    return path.with_name(f"{path.name}-said.npz")
+
+
+def _answers(path: Path) -> AnswerKey:
+    with np.load(_said(path)) as said:
+        return AnswerKey(said["scores"], TOP_K, on_gpu=bool(said["on_gpu"]))
+
+
+def main(path: Path, seed: int) -> None:
+    """Export a model and save its scores of all rows."""
     import tensorflow as tf
 
     from benchmarks.peers.ranker import Ranker
     from models.classifier import export_mlp
 
-    export_mlp(folder / NAME, features=FEATURES, hidden=(64, 64), classes=CLASSES, seed=_SEED)
-    everything = Ranker(str(folder / NAME), os.environ.get("MODEL_DEVICE", "auto"), CLASSES)
+    export_mlp(path, features=FEATURES, hidden=(64, 64), classes=CLASSES, seed=seed)
+    everything = Ranker(str(path), os.environ.get("MODEL_DEVICE", "auto"), CLASSES)
     best, places = everything.rank(feature_rows().astype(np.float32))
     scores = np.empty_like(best)
     np.put_along_axis(scores, places, best, axis=1)
-    np.savez(folder / _SAID, scores=scores, on_gpu=bool(tf.config.list_logical_devices("GPU")))
+    np.savez(_said(path), scores=scores, on_gpu=bool(tf.config.list_logical_devices("GPU")))
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    for place, model in enumerate(sys.argv[1:]):
+        main(Path(model), _SEED + place)

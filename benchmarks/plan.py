@@ -14,6 +14,7 @@ class Part(StrEnum):
     LATENCY = "latency"
     MEMORY = "memory"
     START = "start"
+    SWAPS = "swaps"
 
 
 THROUGHPUT_CONTENDERS = (
@@ -40,6 +41,7 @@ class Plan:
         pace: how records arrive for latency.
         memory_records: the small and the large backlog of the memory part.
         starts: how often the start is measured.
+        versions: how many versions of the model come in while records are ranked.
     """
 
     parts: tuple[Part, ...] = tuple(Part)
@@ -50,6 +52,7 @@ class Plan:
     pace: Pace = _PACE
     memory_records: tuple[int, int] = (20_000, 1_000_000)
     starts: int = 5
+    versions: int = 20
 
     @property
     def suffix(self) -> str:
@@ -70,6 +73,7 @@ QUICK = Plan(
     pace=Pace(rate=1000, warm_up_s=2, seconds=5),
     memory_records=(20_000, 200_000),
     starts=1,
+    versions=3,
 )
 """A smoke run of about two minutes: its figures show that everything works, not how well."""
 

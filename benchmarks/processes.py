@@ -15,7 +15,16 @@ def cpu_seconds(pid: int) -> float:
 
 def peak_rss_mib(pid: int) -> float:
     """The most memory that process *pid* has held resident."""
+    return _status(pid, "VmHWM")
+
+
+def rss_mib(pid: int) -> float:
+    """The memory that process *pid* holds resident now."""
+    return _status(pid, "VmRSS")
+
+
+def _status(pid: int, name: str) -> float:
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmHWM:"):
+        if line.startswith(f"{name}:"):
             return int(line.split()[1]) / 1024
     raise ProcessLookupError(f"process {pid} has no memory any more")

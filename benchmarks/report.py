@@ -13,6 +13,7 @@ from benchmarks.percentiles import Spread
 from benchmarks.plan import Plan
 from benchmarks.results import Results
 from benchmarks.startup import Startup
+from benchmarks.swaps import Swaps
 from benchmarks.targets import Verdict
 
 _Run = TypeVar("_Run")
@@ -36,11 +37,20 @@ _START: _Figures[Startup] = (
     ("(import tensorflow as it is)", lambda run: run.import_tensorflow_and_keras),
 )
 
+_SWAPS: _Figures[Swaps] = (
+    ("from a version's appearance to its first ranking, s", lambda run: run.seconds_to_serve),
+    ("p99 ms while one comes in", lambda run: run.during_p99_ms),
+    ("p99 ms at other times", lambda run: run.outside_p99_ms),
+    ("longest ms without a ranking", lambda run: run.longest_gap_ms),
+    ("MiB after the first five", lambda run: run.settled_rss_mib),
+    ("MiB at most after that", lambda run: run.final_rss_mib),
+)
+
 
 def text(plan: Plan, results: Results, found: Sequence[Verdict]) -> str:
     """Return all tables; figures are medians with the lowest and the highest in parentheses."""
-    parts = [_throughput(plan, results), _latency(plan, results), _memory(results), _start(results), _targets(found)]
-    return "\n\n".join(filter(None, parts))
+    parts = [_throughput(plan, results), _latency(plan, results), _memory(results), _start(results), _swaps(results)]
+    return "\n\n".join(filter(None, [*parts, _targets(found)]))
 
 
 def footer(machine: dict[str, Any], path: Path) -> str:
@@ -121,6 +131,14 @@ def _start(results: Results) -> str:
     names = [name for name, _ in _START]
     rows = list(zip(names, _spreads(_START, results.start, 2), strict=True))
     return table([f"start of {Contender.SERVICE.full_name}", "seconds"], rows)
+
+
+def _swaps(results: Results) -> str:
+    if not results.swaps:
+        return ""
+    runs, first = results.swaps, results.swaps[0]
+    rows = [[name, spread([figure(run) for run in runs], 1)] for name, figure in _SWAPS]
+    return table([f"{first.versions} versions come in, {first.records:,} records", ""], rows)
 
 
 def _targets(found: Sequence[Verdict]) -> str:

@@ -6,6 +6,7 @@ from benchmarks.contenders import Contender
 from benchmarks.latency import Latency
 from benchmarks.memory import Memory
 from benchmarks.startup import Startup
+from benchmarks.swaps import Swaps
 from benchmarks.throughput import Throughput
 
 
@@ -17,3 +18,4 @@ class Results:
     latency: dict[Contender, list[Latency]] = field(default_factory=dict)
     memory: list[Memory] = field(default_factory=list)
     start: list[Startup] = field(default_factory=list)
+    swaps: list[Swaps] = field(default_factory=list)

@@ -4,7 +4,7 @@ import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
-from benchmarks import latency, memory, model, startup, throughput
+from benchmarks import latency, memory, model, startup, swaps, throughput
 from benchmarks.cluster import apache_kafka
 from benchmarks.contenders import Contender, Stage
 from benchmarks.plan import LATENCY_CONTENDERS, THROUGHPUT_CONTENDERS, Part, Plan, order
@@ -42,6 +42,8 @@ class Session:
                 self._measure_memory()
             if Part.START in self._plan.parts:
                 self._measure_start()
+            if Part.SWAPS in self._plan.parts:
+                self._measure_swaps(folder / "versions")
         return self._results
 
     def _prepare(self, stack: ExitStack, folder: Path) -> None:
@@ -91,6 +93,16 @@ class Session:
             self._results.start.append(got)
             self._progress.finish(f"ready after {got.ready:.2f} s, {got.own:.2f} s of it the project's own")
 
+    def _measure_swaps(self, folder: Path) -> None:
+        self._progress.begin(f"{self._plan.versions} versions of the model come in")
+        paths, answers = model.prepare_versions(folder / "waiting", self._plan.versions + 1)
+        shelf = folder / model.NAME
+        shelf.mkdir()
+        paths[0].rename(shelf / paths[0].name)
+        got = swaps.measure(self._stage, shelf, paths[1:], answers)
+        self._results.swaps.append(got)
+        self._progress.finish(f"p99 {got.during_p99_ms:.1f} ms meanwhile, {got.outside_p99_ms:.1f} ms at other times")
+
 
 def steps(plan: Plan) -> int:
     """How many steps a session of *plan* has."""
@@ -99,5 +111,6 @@ def steps(plan: Plan) -> int:
         Part.LATENCY: plan.runs * len(LATENCY_CONTENDERS),
         Part.MEMORY: len(plan.memory_records),
         Part.START: plan.starts,
+        Part.SWAPS: 1,
     }
     return 1 + sum(counts[part] for part in plan.parts)

@@ -37,7 +37,8 @@ class Verdict:
 
 def verdicts(results: Results) -> list[Verdict]:
     """Return a verdict for every target whose part was measured."""
-    return [*_of_throughput(results), *_of_latency(results), *_of_memory(results), *_of_start(results)]
+    parts = (_of_throughput, _of_latency, _of_memory, _of_start, _of_swaps)
+    return [verdict for part in parts for verdict in part(results)]
 
 
 def _of_throughput(results: Results) -> Iterator[Verdict]:
@@ -68,6 +69,17 @@ def _of_memory(results: Results) -> Iterator[Verdict]:
 def _of_start(results: Results) -> Iterator[Verdict]:
     if results.start:
         yield Verdict("start to ready", Spread.of([each.ready for each in results.start]), 10, False, "s")
+
+
+def _of_swaps(results: Results) -> Iterator[Verdict]:
+    if results.swaps:
+        runs = results.swaps
+        tails = ratios([each.during_p99_ms for each in runs], [each.outside_p99_ms for each in runs])
+        yield Verdict("p99 latency, while a version comes in / at other times", tails, 3, False, "x")
+        gaps = Spread.of([each.longest_gap_ms for each in runs])
+        yield Verdict("longest time without a ranking", gaps, 500, False, "ms")
+        growth = ratios([each.final_rss_mib for each in runs], [each.settled_rss_mib for each in runs])
+        yield Verdict("memory, after the last versions / after the first five", growth, 1.05, False, "x")
 
 
 def _compare(
