@@ -71,6 +71,7 @@ def _about(rollout: Rollout) -> dict[str, Any]:
         "name": predictor.name,
         "version": predictor.version,
         "device": predictor.device,
+        "fingerprint": predictor.fingerprint,
         "signature": predictor.signature,
         "classes": predictor.classes,
         "versions": rollout.status(),

@@ -25,6 +25,7 @@ from app.batching import Dispatch
 from app.errors import RejectedRecord
 from app.kafka.chunk import Chunk
 from app.lane import Outcome
+from models.predictor import Predictor
 
 # Creation times would double the number of series, and nobody asks for them.
 disable_created_metrics()  # type: ignore[no-untyped-call]  # prometheus_client leaves it untyped
@@ -87,7 +88,12 @@ _CATALOGUE = (
         ("topic", "partition"),
         "age of the oldest record that waits, 0 when none does; grows on when fetching stops",
     ),
-    MetricInfo("streamrank_model_info", "gauge", ("name", "version", "device"), "1 for the model that serves"),
+    MetricInfo(
+        "streamrank_model_info",
+        "gauge",
+        ("name", "version", "device", "fingerprint"),
+        "1 for the model that serves; the fingerprint is of its files",
+    ),
     MetricInfo(
         "streamrank_model_loads_total",
         "counter",
@@ -223,15 +229,17 @@ class Metrics:
         for name in ("streamrank_consumer_lag_records", "streamrank_consumer_lag_seconds"):
             self._made[name].remove(topic, partition)
 
-    def model_loaded(self, name: str, version: str, device: str) -> None:
+    def model_loaded(self, predictor: Predictor) -> None:
         """Count a version that was loaded, and tell that it serves from now on."""
         self._made["streamrank_model_loads_total"].labels("loaded").inc()
-        self.model_serves(name, version, device)
+        self.model_serves(predictor)
 
-    def model_serves(self, name: str, version: str, device: str) -> None:
+    def model_serves(self, predictor: Predictor) -> None:
         """Tell which version serves from now on."""
         self._made["streamrank_model_info"].clear()
-        self._made["streamrank_model_info"].labels(name, version, device).set(1)
+        self._made["streamrank_model_info"].labels(
+            predictor.name, predictor.version, predictor.device, predictor.fingerprint
+        ).set(1)
 
     def model_refused(self, outcome: str) -> None:
         """Count a version that does not serve: `failed`, `rejected` or `rolled_back`."""

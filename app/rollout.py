@@ -44,10 +44,10 @@ _PROBATION_SHARE = 0.05
 class RolloutObserver(Protocol):
     """Who counts versions."""
 
-    def model_loaded(self, name: str, version: str, device: str) -> None:
+    def model_loaded(self, predictor: Predictor) -> None:
         """A version was loaded, and serves from now on."""
 
-    def model_serves(self, name: str, version: str, device: str) -> None:
+    def model_serves(self, predictor: Predictor) -> None:
         """A version that was loaded before serves again."""
 
     def model_refused(self, outcome: str) -> None:
@@ -151,8 +151,7 @@ class Rollout:
         self._garbage_at = time.monotonic() + _GARBAGE_SECONDS
         self._begin(before)
         self._refuse(number, self._files.get(number, ()), VersionRefused("failed", reason), outcome="rolled_back")
-        predictor = before.predictor
-        self._observer.model_serves(predictor.name, predictor.version, predictor.device)
+        self._observer.model_serves(before.predictor)
 
     # -- versions come and go
 
@@ -246,8 +245,7 @@ class Rollout:
         probation = self._settings.model.probation_seconds
         self._predecessor = _Predecessor(self.current, self._tally.share, time.monotonic() + probation)
         self._begin(ranker)
-        predictor = ranker.predictor
-        self._observer.model_loaded(predictor.name, predictor.version, predictor.device)
+        self._observer.model_loaded(ranker.predictor)
         logger.info(
             "another version serves",
             extra={"version": str(number), "seconds": round(time.monotonic() - began, 2)},

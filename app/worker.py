@@ -171,7 +171,7 @@ class Worker:
         except ModelError:
             self._metrics.model_refused("failed")
             raise
-        self._metrics.model_loaded(predictor.name, predictor.version, predictor.device)
+        self._metrics.model_loaded(predictor)
         logger.info(
             "model loaded and warm",
             extra={"model": predictor.name, "version": predictor.version, "device": predictor.device},

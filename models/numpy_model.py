@@ -42,6 +42,7 @@ class NumpyModel:
     name = "numpy"
     version = "unversioned"
     device = "cpu"
+    fingerprint = ""
 
     def __init__(
         self,

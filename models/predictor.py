@@ -70,6 +70,10 @@ class Predictor(Protocol):
         """Where it runs: `cpu`, `gpu:0`, ..."""
 
     @property
+    def fingerprint(self) -> str:
+        """What its files hash to, `sha256:...`; empty where it has none."""
+
+    @property
     def signature(self) -> Signature:
         """The inputs a row must bring."""
 

@@ -9,6 +9,7 @@ from models.device import Device, choose_device
 from models.entry_point import EntryPoint, find_entry_point
 from models.errors import ModelError, SizesOpen
 from models.failures import as_model_error
+from models.fingerprint import read_contents
 from models.labels import Labels, choose_labels
 from models.loading import load_objects
 from models.meta_graph import definition_of, read_meta_graph
@@ -82,6 +83,7 @@ def load(
         name=name or Path(path).resolve().name,
         version=number_of_version,
         device=place,
+        fingerprint=read_contents(folder).fingerprint,
         entry=entry,
         scores=scores,
         classes=columns,
@@ -102,6 +104,7 @@ class SavedModelPredictor:
         name: str,
         version: str,
         device: Device,
+        fingerprint: str,
         entry: EntryPoint,
         scores: Output,
         classes: int | None,
@@ -114,6 +117,7 @@ class SavedModelPredictor:
         self._name = name
         self._version = version
         self._device = device
+        self._fingerprint = fingerprint
         self._entry = entry
         self._scores = scores
         self._classes = classes
@@ -143,6 +147,11 @@ class SavedModelPredictor:
     def device(self) -> str:
         """Where it runs: `cpu`, `gpu:0`, ..."""
         return self._device.name
+
+    @property
+    def fingerprint(self) -> str:
+        """What its files hash to, see `models.fingerprint`."""
+        return self._fingerprint
 
     @property
     def signature(self) -> Signature:

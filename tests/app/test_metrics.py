@@ -13,6 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from app.batching import Dispatch
 from app.errors import Reason, RejectedRecord
 from app.metrics import LATENCY_BUCKETS, MetricInfo, Metrics, RecordHistogram, catalogue
+from models.numpy_model import NumpyModel
 from tests.app.chunks import chunk, record, run_of
 
 INFO = MetricInfo("a_histogram", "histogram", (), "what it means")
@@ -134,11 +135,16 @@ def test_what_is_in_flight_is_asked_for_at_every_scrape():
 def test_the_model_and_its_loads_are_told():
     metrics = Metrics()
     metrics.model_refused("failed")
-    metrics.model_loaded("mlp", "3", "cpu")
+    model, other = NumpyModel(), NumpyModel()
+    model.version, model.fingerprint = "3", "sha256:ab"
+    metrics.model_loaded(other)
+    metrics.model_loaded(model)
     metrics.rebalanced()
     found = samples(metrics)
-    assert found["streamrank_model_info", "cpu", "mlp", "3"] == 1
-    assert found["streamrank_model_loads_total", "loaded"] == found["streamrank_model_loads_total", "failed"] == 1
+    told = {labels: value for labels, value in found.items() if labels[0] == "streamrank_model_info"}
+    assert told == {("streamrank_model_info", "cpu", "sha256:ab", "numpy", "3"): 1}
+    assert found["streamrank_model_loads_total", "loaded"] == 2
+    assert found["streamrank_model_loads_total", "failed"] == 1
     assert found["streamrank_rebalances_total",] == 1
 
 

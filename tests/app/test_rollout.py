@@ -14,6 +14,7 @@ from app.recent import Recent
 from app.rollout import Rollout, _Predecessor
 from config.settings import load_settings
 from models.numpy_model import NumpyModel
+from models.predictor import Predictor
 from tests.app.chunks import chunk, record, row
 
 SETTINGS = load_settings(
@@ -29,11 +30,11 @@ class Told:
     def __init__(self) -> None:
         self.events: list[tuple[str, str]] = []
 
-    def model_loaded(self, name: str, version: str, device: str) -> None:
-        self.events.append(("loaded", version))
+    def model_loaded(self, predictor: Predictor) -> None:
+        self.events.append(("loaded", predictor.version))
 
-    def model_serves(self, name: str, version: str, device: str) -> None:
-        self.events.append(("serves", version))
+    def model_serves(self, predictor: Predictor) -> None:
+        self.events.append(("serves", predictor.version))
 
     def model_refused(self, outcome: str) -> None:
         self.events.append(("refused", outcome))

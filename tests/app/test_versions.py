@@ -16,6 +16,7 @@ import pytest
 from app.ports import free_ports
 from app.worker import Worker
 from config.settings import load_settings
+from models.fingerprint import read_contents
 from tests.app.running import Run, in_this_process
 from tests.app.test_metrics import samples
 from tests.broker.records import Record
@@ -144,8 +145,9 @@ async def test_a_newer_version_takes_over_between_two_records_and_goes_back_to_t
         await run.serves("2")
         await run.send(4.0)
         assert run.loads("loaded") == 3
-        assert samples(run.worker._metrics)["streamrank_model_info", "cpu", "model", "2"] == 1
-        assert ("streamrank_model_info", "cpu", "model", "3") not in samples(run.worker._metrics)
+        infos = [labels for labels in samples(run.worker._metrics) if labels[0] == "streamrank_model_info"]
+        fingerprint = read_contents(shelf.folder / "2").fingerprint
+        assert infos == [("streamrank_model_info", "cpu", fingerprint, "model", "2")]
     found = await asyncio.to_thread(outputs, topics)
     assert found == {0: ("1", 1.0), 1: ("1", 2.0), 2: ("3", 9.0), 3: ("2", 8.0)}
 

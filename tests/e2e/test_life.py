@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from app.broker import EmbeddedBroker
+from models.fingerprint import read_contents
 from tests.broker.topics import TopicClient, Topics
 from tests.e2e.conftest import record
 from tests.e2e.service import Service, environment
@@ -28,7 +29,9 @@ def test_http_port_tells_health_metrics_and_status(topics: Topics, mlp: Path, fe
         assert about["settings"]["kafka"]["input_topic"] == topics.input
         assert about["versions"]["faust-streaming"] == "0.15.3"
         service.wait_for(lambda: set(service.status()["partitions"]) == {f"{topics.input}[{n}]" for n in range(4)})
-        assert service.samples()["streamrank_model_info", "cpu", "mlp", "unversioned"] == 1
+        fingerprint = read_contents(mlp).fingerprint
+        assert about["model"]["fingerprint"] == fingerprint
+        assert service.samples()["streamrank_model_info", "cpu", fingerprint, "mlp", "unversioned"] == 1
         assert service.get("/")[0] == service.get("/table")[0] == service.get("/router")[0] == 404
         assert service.stop() == 0
     lines = [json.loads(line) for line in service.log.splitlines()]
