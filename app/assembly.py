@@ -45,7 +45,8 @@ def load_predictor(settings: Settings, on_padding: Callable[[int], None] = lambd
     if model.labels_path is not None:
         with _naming(f"MODEL_LABELS_PATH={model.labels_path}"):
             read_labels(model.labels_path)
-    from models.saved_model import load
+    from models import saved_model  # noqa: F401 - the kind that is loaded most often; its import takes the time
+    from models.loader import load
     from models.threads import use_threads
 
     collector.spare()

@@ -14,7 +14,7 @@ class ModelSettings(Group):
 
     path: Annotated[Path, Local] = Field(
         validation_alias="MODEL_PATH",
-        description="a SavedModel, or a folder of numbered versions of it",
+        description="a SavedModel (or a `.keras` or `.tflite` file), or a folder of numbered versions of it",
         examples=["/models/digits"],
     )
     name: Text | None = Field(

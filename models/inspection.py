@@ -9,14 +9,16 @@ from typing import Any
 import numpy as np
 
 from models import versions
+from models.described import Described
 from models.errors import ModelError, ModelNotUsable, ScoresAmbiguous
 from models.fingerprint import Contents, read_contents
+from models.loader import load
 from models.meta_graph import read_meta_graph, signature_names
 from models.runtime import tf
-from models.saved_model import SavedModelPredictor, load
 from models.scores import PREFERRED, Output
 from models.signature import TensorSpec
 from models.timing import Timing, time_batches
+from models.versions import Kind
 
 DEFAULT_SIGNATURE = "serving_default"
 SIZES = (1, 8, 64, 512)
@@ -44,7 +46,7 @@ class Served:
         labels: where the labels come from, in words.
         batch: how many rows every call takes; None: any number.
         record: an example of a record.
-        settings: the arguments of `models.saved_model.load` that it takes beside the path.
+        settings: the arguments of `models.loader.load` that it takes beside the path.
         device: where it ran.
         timings: measured here.
     """
@@ -110,27 +112,37 @@ def inspect(
     Raises:
         ModelNotUsable: there is no SavedModel, or its file cannot be read.
     """
-    folder, number = versions.resolve(path, version)
-    graph = read_meta_graph(folder)
-    elements = _variables(folder)
-    names = signature_names(graph)
+    place, number = versions.resolve(path, version)
+    graph = read_meta_graph(place) if versions.kind_of(place) is Kind.SAVED_MODEL else None
+    names = signature_names(graph) if graph is not None else [signature or DEFAULT_SIGNATURE]
     served, problem = None, None
     try:
-        served = _served(path, version, names, signature, device=device, sizes=sizes)
+        served, predictor = _served(path, version, names, signature, device=device, sizes=sizes)
     except ModelError as error:
         problem = str(error)
+    elements = _variables(place)
+    if graph is not None:
+        signatures = tuple(_view(name, graph.signature_def[name]) for name in names)
+    else:
+        signatures = (_view_of(predictor),) if served is not None else ()
     return Inspection(
-        folder=folder,
+        folder=place,
         version=number,
-        others=tuple(each for each in versions.folders(path) if str(each) != number),
-        contents=read_contents(folder),
-        written_by=graph.meta_info_def.tensorflow_version,
-        signatures=tuple(_view(name, graph.signature_def[name]) for name in names),
+        others=tuple(each for each in versions.folders(path) if str(each) != number) if path.is_dir() else (),
+        contents=read_contents(place),
+        written_by=graph.meta_info_def.tensorflow_version if graph is not None else "",
+        signatures=signatures,
         variables=len(elements),
         elements=sum(elements),
         served=served,
         problem=problem,
     )
+
+
+def _view_of(predictor: Described) -> SignatureView:
+    rows = predictor.batch
+    inputs = tuple(Output(spec.name, spec.dtype, (rows, *spec.shape)) for spec in predictor.signature.inputs)
+    return SignatureView(predictor.signature.name, "", inputs, predictor.outputs)
 
 
 def _view(name: str, definition: Any) -> SignatureView:
@@ -157,13 +169,15 @@ def _variables(folder: Path) -> list[int]:
 
 def _served(
     path: Path, version: str, names: Sequence[str], wanted: str | None, *, device: str, sizes: Sequence[int]
-) -> Served:
+) -> tuple[Served, Described]:
     if wanted is None and DEFAULT_SIGNATURE not in names:
         return _first_served(path, version, names, device=device, sizes=sizes)
     return _describe(path, version, wanted or DEFAULT_SIGNATURE, device=device, sizes=sizes)
 
 
-def _first_served(path: Path, version: str, names: Sequence[str], *, device: str, sizes: Sequence[int]) -> Served:
+def _first_served(
+    path: Path, version: str, names: Sequence[str], *, device: str, sizes: Sequence[int]
+) -> tuple[Served, Described]:
     failures = []
     for name in names:
         try:
@@ -173,7 +187,9 @@ def _first_served(path: Path, version: str, names: Sequence[str], *, device: str
     raise ModelNotUsable("; ".join(failures) or f"the model has no signature {DEFAULT_SIGNATURE!r}, nor any other")
 
 
-def _describe(path: Path, version: str, signature: str, *, device: str, sizes: Sequence[int]) -> Served:
+def _describe(
+    path: Path, version: str, signature: str, *, device: str, sizes: Sequence[int]
+) -> tuple[Served, Described]:
     settings: dict[str, Any] = {} if version == versions.LATEST else {"version": version}
     if signature != DEFAULT_SIGNATURE:
         settings["signature"] = signature
@@ -185,7 +201,7 @@ def _describe(path: Path, version: str, signature: str, *, device: str, sizes: S
         predictor = load(path, device=device, **settings)
         why = f"named by MODEL_SCORES_OUTPUT; it could also be {', '.join(error.candidates[1:])}"
     predictor.warm_up(1)
-    return Served(
+    served = Served(
         signature=signature,
         inputs=predictor.signature.inputs,
         scores=predictor.scores,
@@ -197,13 +213,14 @@ def _describe(path: Path, version: str, signature: str, *, device: str, sizes: S
         device=predictor.device,
         timings=tuple(time_batches(predictor, sizes if predictor.batch is None or not sizes else (predictor.batch,))),
     )
+    return served, predictor
 
 
 def _why(scores: Output) -> str:
     return f"its name is {scores.name}" if scores.name in PREFERRED else "the only output that can hold scores"
 
 
-def _labels(predictor: SavedModelPredictor) -> str:
+def _labels(predictor: Described) -> str:
     if predictor.labels_output is not None:
         return f"the output {predictor.labels_output}"
     if predictor.labels is not None:
@@ -211,7 +228,7 @@ def _labels(predictor: SavedModelPredictor) -> str:
     return "none: classes are called by their index; MODEL_LABELS_PATH names a file with one label a line"
 
 
-def _record(predictor: SavedModelPredictor) -> dict[str, Any]:
+def _record(predictor: Described) -> dict[str, Any]:
     """A record of a row that the model has answered, as JSON carries it."""
     cells = {name: column.tolist()[0] for name, column in predictor.known_good_rows(1).items()}
     return {"id": "r1"} | {name: _as_json(cell) for name, cell in cells.items() if cell is not None}

@@ -11,6 +11,7 @@ from models.errors import ModelError, ModelNotUsable, ModelUnavailable, OutOfMem
 from models.predictor import Columns, TopK
 from models.rows import made_up_rows
 from models.signature import Signature, TensorSpec
+from models.topk import best_classes
 from models.warming import Sample, warm_up
 
 Float32s = npt.NDArray[np.float32]
@@ -109,20 +110,3 @@ class NumpyModel:
     def warm_up(self, batch_size: int) -> None:
         """Run rows of zeros through; see `models.warming`."""
         warm_up(self, Sample.made_up(self.signature), (1, batch_size))
-
-
-def best_classes(scores: Float32s, top_k: int) -> TopK:
-    """Return the *top_k* best classes of each row, all when it is 0.
-
-    Ties keep the order of the classes; NaN comes last.
-
-    Args:
-        scores: `[B, N]`.
-        top_k: entries to keep; fewer when `N < top_k`.
-    """
-    order = np.argsort(-scores, axis=1, kind="stable")[:, : top_k or None]
-    return TopK(
-        scores=np.take_along_axis(scores, order, axis=1),
-        indices=order.astype(np.int32),
-        finite=np.logical_and.reduce(np.isfinite(scores), axis=1),
-    )

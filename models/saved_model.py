@@ -1,10 +1,9 @@
 """A TensorFlow SavedModel as a predictor."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from models import versions
 from models.device import Device, choose_device
 from models.entry_point import EntryPoint, find_entry_point
 from models.errors import ModelError, SizesOpen
@@ -13,6 +12,7 @@ from models.fingerprint import read_contents
 from models.labels import Labels, choose_labels
 from models.loading import load_objects
 from models.meta_graph import definition_of, read_meta_graph
+from models.options import Options
 from models.padding import BatchSizes
 from models.predictor import Columns, TopK, height
 from models.ranking import build_ranking
@@ -23,72 +23,44 @@ from models.signature import Signature
 from models.warming import Sample, warm_up
 
 
-def load(
-    path: str | Path,
-    *,
-    name: str | None = None,
-    version: str = versions.LATEST,
-    signature: str = "serving_default",
-    device: str = "auto",
-    labels_path: Path | None = None,
-    scores_output: str | None = None,
-    labels_output: str | None = None,
-    top_k: int = 5,
-    allowed_sizes: Sequence[int] = (),
-    on_padding: Callable[[int], None] = lambda _: None,
-    pad_value: float | None = None,
-    xla: bool = False,
-    gpu_memory_mb: int | None = None,
-) -> "SavedModelPredictor":
-    """Load a SavedModel; it is not warm yet.
+def read(folder: Path, options: Options, *, fingerprint: str | None = None) -> "SavedModelPredictor":
+    """Load the SavedModel in *folder*; it is not warm yet.
 
     Args:
-        path: a SavedModel, or a folder of SavedModels named by their version number.
-        name: what to call it; None: the last folder's name of *path*.
-        version: `latest` or the number of a version.
-        signature: the signature to call.
-        device: `auto`, `cpu`, `gpu` or `gpu:N`.
-        labels_path: a file with one label a line; it wins over labels that the model brings.
-        scores_output: the output to rank by; None: see `models.scores`.
-        labels_output: the string output with labels; None: see `models.labels`.
-        top_k: entries to keep of each row; 0 keeps all.
-        allowed_sizes: of the batches that the model is called with, ascending; none: any size. A model whose signature
-            fixes the size is called with that one whatever this says.
-        on_padding: told how many rows were added to a batch only to fill it up.
-        pad_value: what open axes are padded with, so that rows of other lengths share a batch; None: they do not.
-        xla: whether XLA compiles the model, for each size of batch; needs these to be few.
-        gpu_memory_mb: take so many MiB of a GPU's memory at once, and never more; None: as much as it takes.
+        folder: holds a `saved_model.pb`.
+        options: how.
+        fingerprint: of the files that it was made of; None: those in *folder*.
 
     Raises:
         DeviceNotFound: the device is not there.
-        SizesOpen: *xla* without *allowed_sizes*, and the signature leaves the size open.
+        SizesOpen: it is to be compiled, and the signature leaves the size open.
         ModelNotUsable: the model cannot be loaded or used as asked; the message says what there is instead.
     """
-    folder, number_of_version = versions.resolve(Path(path), version)
-    place = choose_device(device, gpu_memory_mb=gpu_memory_mb)
+    device = choose_device(options.device, gpu_memory_mb=options.gpu_memory_mb)
     graph = read_meta_graph(folder)
-    loaded = load_objects(folder, graph, signature=signature, device=place)
-    entry = find_entry_point(loaded, signature, definition_of(graph, signature))
-    if pad_value is not None:
-        entry = entry.padded_with(pad_value)
-    sizes = BatchSizes(allowed_sizes if entry.batch is None else (entry.batch,), on_padding=on_padding)
-    if xla and sizes.largest is None:
+    loaded = load_objects(folder, graph, signature=options.signature, device=device)
+    entry = find_entry_point(loaded, options.signature, definition_of(graph, options.signature))
+    if options.pad_value is not None:
+        entry = entry.padded_with(options.pad_value)
+    batch = entry.batch
+    sizes = BatchSizes(options.allowed_sizes if batch is None else (batch,), on_padding=options.on_padding)
+    if options.xla and sizes.largest is None:
         raise SizesOpen("XLA compiles the model for every size of batch, and any size may come")
     recorded = recorded_requests(folder, entry.signature, as_examples=entry.examples is not None)
-    scores = choose_scores(entry.outputs, scores_output, batch=entry.batch)
-    labels = choose_labels(entry.outputs, scores, path=labels_path, wanted=labels_output, batch=entry.batch)
+    scores = choose_scores(entry.outputs, options.scores_output, batch=batch)
+    labels = choose_labels(entry.outputs, scores, path=options.labels_path, wanted=options.labels_output, batch=batch)
     columns = scores.columns if labels.names is None else len(labels.names)
-    ranking = build_ranking(entry, scores=scores, columns=columns, row_labels=labels.output, top_k=top_k, xla=xla)
     return SavedModelPredictor(
-        name=name or Path(path).resolve().name,
-        version=number_of_version,
-        device=place,
-        fingerprint=read_contents(folder).fingerprint,
+        options,
+        device=device,
+        fingerprint=fingerprint or read_contents(folder).fingerprint,
         entry=entry,
         scores=scores,
         classes=columns,
         labels=labels,
-        ranking=ranking,
+        ranking=build_ranking(
+            entry, scores=scores, columns=columns, row_labels=labels.output, top_k=options.top_k, xla=options.xla
+        ),
         sizes=sizes,
         recorded=[Sample(rows, f"request {number} of {FILE.name}") for number, rows in enumerate(recorded, start=1)],
         owner=loaded,
@@ -100,9 +72,8 @@ class SavedModelPredictor:
 
     def __init__(
         self,
+        options: Options,
         *,
-        name: str,
-        version: str,
         device: Device,
         fingerprint: str,
         entry: EntryPoint,
@@ -114,8 +85,8 @@ class SavedModelPredictor:
         recorded: Sequence[Sample],
         owner: Any,
     ) -> None:
-        self._name = name
-        self._version = version
+        self._name = options.name
+        self._version = options.version
         self._device = device
         self._fingerprint = fingerprint
         self._entry = entry
@@ -172,6 +143,11 @@ class SavedModelPredictor:
     def batch(self) -> int | None:
         """How many rows the signature takes in every call; None: any number."""
         return self._entry.batch
+
+    @property
+    def outputs(self) -> tuple[Output, ...]:
+        """All outputs of the signature."""
+        return self._entry.outputs
 
     @property
     def scores(self) -> Output:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from statistics import median
 
-from models.saved_model import SavedModelPredictor
+from models.described import Described
 
 _SECONDS = 0.3
 _CALLS = 50
@@ -19,7 +19,7 @@ class Timing:
     seconds: float
 
 
-def time_batches(predictor: SavedModelPredictor, sizes: Iterable[int]) -> Iterator[Timing]:
+def time_batches(predictor: Described, sizes: Iterable[int]) -> Iterator[Timing]:
     """Yield the time of each of *sizes*: of 1 to 50 calls within 0.3 s, after one that does not count."""
     for rows in sizes:
         columns = predictor.known_good_rows(rows)

@@ -23,6 +23,6 @@ def mlp_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def mlp(mlp_path: Path) -> Predictor:
     """The same, loaded on the CPU; keeps all classes."""
-    from models.saved_model import load
+    from models.loader import load
 
     return load(mlp_path, device="cpu", top_k=0)

@@ -513,8 +513,8 @@ async def test_a_merged_batch_scores_as_tensorflow_does_to_the_last_bit(
 
 def exported(path: Path, body: Any, spec: tuple[list[int | None], str]) -> Predictor:
     """A SavedModel of *body*, from `features` to `scores`, loaded and warm."""
+    from models.loader import load
     from models.runtime import tf
-    from models.saved_model import load
 
     serve = tf.function(body, input_signature=[tf.TensorSpec(*spec, "features")], autograph=False)
     tf.saved_model.save(tf.Module(), str(path), signatures={"serving_default": serve})

@@ -97,8 +97,8 @@ def test_a_missing_variable_is_told_with_its_meaning_and_an_example() -> None:
     assert mistakes_of({"OUTPUT_TOPIC": " "}) == (
         "INPUT_TOPIC is missing: the topic that records come from, for example INPUT_TOPIC=images",
         "OUTPUT_TOPIC is missing: the topic that predictions go to, for example OUTPUT_TOPIC=rankings",
-        "MODEL_PATH is missing: a SavedModel, or a folder of numbered versions of it, "
-        "for example MODEL_PATH=/models/digits",
+        "MODEL_PATH is missing: a SavedModel (or a `.keras` or `.tflite` file), "
+        "or a folder of numbered versions of it, for example MODEL_PATH=/models/digits",
     )
 
 

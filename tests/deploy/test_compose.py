@@ -7,7 +7,7 @@ import numpy as np
 
 from config.settings import ServiceSettings
 from models.example import write_example
-from models.saved_model import load
+from models.loader import load
 
 COMPOSE = (Path(__file__).parents[2] / "docker-compose.yml").read_text()
 

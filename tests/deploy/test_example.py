@@ -4,7 +4,7 @@ import pytest
 
 from models import classifier
 from models.example import write_example
-from models.saved_model import load
+from models.loader import load
 
 
 def contents(folder: Path) -> dict[Path, int]:

@@ -52,7 +52,7 @@ def export(tf: Any, tmp_path_factory: pytest.TempPathFactory) -> Export:
 
 @pytest.fixture(scope="session")
 def load_anywhere(tf: Any) -> Load:
-    from models.saved_model import load
+    from models.loader import load
 
     return load
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from models.digits import EPOCHS, LABELS, HeldOut, train
-from models.saved_model import load
+from models.loader import load
 from models.signature import TensorSpec
 
 

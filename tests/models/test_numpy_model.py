@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 from models.errors import ModelNotUsable, ModelUnavailable, OutOfMemory, RowsRefused
-from models.numpy_model import NumpyModel, best_classes
+from models.numpy_model import NumpyModel
 from models.predictor import Predictor
+from models.topk import best_classes
 
 
 def rows(count: int, features: int = 4) -> np.ndarray:

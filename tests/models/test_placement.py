@@ -17,11 +17,11 @@ from models.runtime import tf
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration() for _ in range(2)])
 
-from models import saved_model
+from models import loader, saved_model
 from models.device import Device
 
 saved_model.choose_device = lambda wanted, **_: Device(wanted, "/CPU:1")
-model = saved_model.load(sys.argv[1], device="second")
+model = loader.load(sys.argv[1], device="second")
 features = np.load(sys.argv[2])
 outputs = model._run({"features": features})
 print(json.dumps({

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from models.errors import ModelNotUsable, RowsRefused
-from models.numpy_model import best_classes
 from models.predictor import Predictor
+from models.topk import best_classes
 from tests.models.conftest import Export, Load
 
 Echo = Callable[[str, int | None], Path]

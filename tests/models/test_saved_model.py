@@ -273,7 +273,7 @@ def test_variables_are_placed_on_the_gpu(tf: Any, load_anywhere: Load, mlp: Path
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64", "int32", "int64"])
 @pytest.mark.parametrize("top_k", [1, 3, 40])
 def test_ties_keep_the_order_of_classes_on_the_gpu(load_anywhere: Load, echo: Any, dtype: str, top_k: int) -> None:
-    from models.numpy_model import best_classes
+    from models.topk import best_classes
 
     table = np.random.default_rng(11).integers(-3, 4, (200, 40)).astype(np.float32)
     top = load_anywhere(echo(dtype, 40), device="gpu", top_k=top_k).predict({"table": table})

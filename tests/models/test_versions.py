@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from models.errors import ModelNotUsable
-from models.versions import resolve
+from models.versions import folders, kind_of, resolve
 
 
 def saved_model(path: Path) -> Path:
@@ -65,9 +65,25 @@ def test_a_path_that_is_not_there_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_file_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "model.keras").touch()
-    with pytest.raises(ModelNotUsable, match=r"model\.keras: not a folder"):
-        resolve(tmp_path / "model.keras", "latest")
+    (tmp_path / "model.onnx").touch()
+    with pytest.raises(ModelNotUsable, match=r"model\.onnx: not a folder"):
+        resolve(tmp_path / "model.onnx", "latest")
+
+
+@pytest.mark.parametrize("suffix", ["keras", "tflite"])
+def test_a_file_of_keras_or_tensorflow_lite_is_a_model_wherever_it_lies(tmp_path: Path, suffix: str) -> None:
+    file = tmp_path / "models" / "3" / f"mine.{suffix}"
+    file.parent.mkdir(parents=True)
+    file.touch()
+    (file.parent / "labels.txt").touch()
+    assert resolve(file, "latest") == (file, "unversioned")
+    assert resolve(file.parent, "latest") == (file, "unversioned")
+    assert resolve(tmp_path / "models", "latest") == (file, "3")
+    assert kind_of(file) == suffix
+    assert set(folders(tmp_path / "models")) == {3}
+    file.with_name(f"other.{suffix}").touch()
+    with pytest.raises(ModelNotUsable, match="neither a saved_model"):
+        resolve(file.parent, "latest")
 
 
 def test_a_folder_with_nothing_in_it_is_refused(tmp_path: Path) -> None:

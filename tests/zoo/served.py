@@ -212,6 +212,32 @@ def _sums(tf: Any) -> Any:
     return body
 
 
+def _write_keras_file(tf: Any, path: Path) -> None:
+    import keras
+
+    keras.utils.set_random_seed(3)
+    path.mkdir()
+    inputs = keras.Input((3,), name="x")
+    model = keras.Model(inputs, {"scores": keras.layers.Dense(4, activation="softmax")(inputs)})
+    model.save(path / "mine.keras")
+    np.save(path.parent / "said.npy", model(np.array([row["x"] for row in THREE], np.float32))["scores"].numpy())
+
+
+def _write_tflite_file(tf: Any, path: Path) -> None:
+    path.mkdir()
+    tf2(_doubled, X)(tf, path.parent / "converted")
+    converter = tf.lite.TFLiteConverter.from_saved_model(str(path.parent / "converted"))
+    (path / "mine.tflite").write_bytes(converter.convert())
+
+
+def _said(tf: Any, path: Path, rows: Rows) -> Answer:
+    return Answer(np.load(path.parent / "said.npy"))
+
+
+def _converted(tf: Any, path: Path, rows: Rows) -> Answer:
+    return call()(tf, path.parent / "converted", rows)
+
+
 UNEVEN: Rows = [{"x": [1, 2, 3]}, {"x": [5]}, {"x": [2, 2, 2]}, {"x": [9, 9]}]
 
 CASES = (
@@ -360,6 +386,8 @@ CASES = (
         _keras,
         exact=False,
     ),
+    Case("a file of Keras", _write_keras_file, THREE, _said, exact=False),
+    Case("a file of TensorFlow Lite", _write_tflite_file, THREE, _converted),
     Case("a text file instead of a binary one", _write_text_form, THREE, call()),
     Case("recorded requests, and zeros refused", _write_picky, [{"x": [1.0, 2.0, 3.0]}], call()),
     Case(

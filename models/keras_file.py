@@ -1,0 +1,44 @@
+"""A file of Keras 3 (`.keras`) as a predictor: it is exported as a SavedModel, and that is loaded."""
+
+from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
+from typing import Any
+from weakref import finalize
+
+import models.runtime  # noqa: F401 - sets TensorFlow up before Keras finds it
+from models.errors import ModelNotUsable
+from models.failures import first_line
+from models.fingerprint import read_contents
+from models.options import Options
+from models.saved_model import SavedModelPredictor
+from models.saved_model import read as read_saved_model
+
+
+def read(file: Path, options: Options) -> SavedModelPredictor:
+    """Load the model in *file*.
+
+    Raises:
+        ModelNotUsable: Keras does not load or export it, or it cannot be used as asked.
+    """
+    beside = Path(mkdtemp(prefix="streamrank-keras-"))
+    try:
+        _export(file, beside)
+        predictor = read_saved_model(beside, options, fingerprint=read_contents(file).fingerprint)
+    except BaseException:
+        rmtree(beside, ignore_errors=True)
+        raise
+    # Not sooner: layers may read their assets whenever they are called.
+    finalize(predictor, rmtree, beside, ignore_errors=True)
+    return predictor
+
+
+def _export(file: Path, folder: Path) -> None:
+    import keras
+
+    try:
+        # In safe mode, which is Keras's default, a file cannot bring code of its own along.
+        model: Any = keras.saving.load_model(file, compile=False)
+        model.export(folder, verbose=False)
+    except Exception as error:  # a broken file, a layer that is registered nowhere: it has a dozen types for them
+        raise ModelNotUsable(f"model path {file}: Keras cannot load and export it: {first_line(error)}") from error
