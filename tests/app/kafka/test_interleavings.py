@@ -239,7 +239,7 @@ def test_refused_records_are_found_wherever_they_are_and_the_others_arrive_in_or
             producer: Any = TransactionalProducer(broker, group="g", source=TopicPartition("in", 0), hold_seconds=0)
         else:
             producer = IdempotentProducer(broker)
-        # What is committed is asked for after the opening, as the service does it: before, a commit may still be coming.
+        # What is committed is asked for after the opening, as the service does: before, a commit may still be coming.
         while broker.offsets.get(0) != count:
             try:
                 await producer.open()
