@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor
 from contextlib import contextmanager
+from pathlib import Path
+from tempfile import gettempdir
 from types import MappingProxyType
 
 from faust.types import TP
@@ -25,7 +27,26 @@ from config.settings import BatchSettings, Settings
 from models.errors import DeviceNotFound, ModelNotUsable, SizesOpen
 from models.labels import read_labels
 from models.predictor import Predictor
+from models.remote import Mirror
 from models.versions import resolve
+
+
+def local(settings: Settings) -> tuple[Settings, Mirror | None]:
+    """Return the settings with a model on this machine: a remote one is copied first, which blocks.
+
+    Returns:
+        The settings, and what keeps the copy up to date.
+
+    Raises:
+        ModelNotUsable: it cannot be copied.
+    """
+    model = settings.model
+    if isinstance(model.path, Path):
+        return settings, None
+    cache = model.cache_path or Path(gettempdir(), "streamrank-models")
+    mirror = Mirror(model.path, cache, version=model.version, sha256=model.sha256)
+    with _naming("MODEL_PATH"):
+        return settings.model_copy(update={"model": model.model_copy(update={"path": mirror.fetch()})}), mirror
 
 
 def load_predictor(settings: Settings, on_padding: Callable[[int], None] = lambda _: None) -> Predictor:
@@ -39,9 +60,10 @@ def load_predictor(settings: Settings, on_padding: Callable[[int], None] = lambd
         ModelNotUsable: it cannot be loaded, or not as asked; the message names the variable to look at.
     """
     model = settings.model
+    path = Path(model.path)
     # What needs no TensorFlow first: importing that takes seconds.
-    with _naming(f"MODEL_PATH={model.path}"):
-        resolve(model.path, model.version)
+    with _naming(f"MODEL_PATH={path}"):
+        resolve(path, model.version)
     if model.labels_path is not None:
         with _naming(f"MODEL_LABELS_PATH={model.labels_path}"):
             read_labels(model.labels_path)
@@ -56,9 +78,9 @@ def load_predictor(settings: Settings, on_padding: Callable[[int], None] = lambd
         DeviceNotFound: f"MODEL_DEVICE={model.device}",
         SizesOpen: f"MODEL_XLA={model.xla} needs BATCH_ALLOWED_SIZES, such as 8,64,512",
     }
-    with _naming(f"MODEL_PATH={model.path}", others):
+    with _naming(f"MODEL_PATH={path}", others):
         predictor = load(
-            model.path,
+            path,
             name=model.name,
             version=model.version,
             signature=model.signature,

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from math import inf
+from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from app.errors import ModelFailed, RejectedRecord, VersionRefused
@@ -84,6 +85,7 @@ class Rollout:
         load: loads a version, warm; blocks.
         limit: of the batches; follows what the version takes.
         observer: counts.
+        sync: brings the folder up to date before every look; blocks.
     """
 
     def __init__(
@@ -94,12 +96,14 @@ class Rollout:
         load: Callable[[Settings], Predictor],
         limit: BatchLimit,
         observer: RolloutObserver,
+        sync: Callable[[], None] = lambda: None,
     ) -> None:
         self._settings = settings
         self._load = load
         self._limit = limit
         self._observer = observer
-        self._repository = Repository(settings.model.path)
+        self._repository = Repository(Path(settings.model.path))
+        self._sync = sync
         self._recent = Recent()
         self._understudy = Understudy()
         self._refused: dict[int, tuple[Files, str]] = {}
@@ -201,11 +205,11 @@ class Rollout:
         self._asked.clear()
         trouble = None
         try:
-            sighting = await _in_thread(self._repository.look)
+            sighting = await _in_thread(self._looked)
             if asked:
                 # Whoever asks does so when the files are there; a second look shows that they are complete.
                 await asyncio.sleep(_SECOND_LOOK_SECONDS)
-                sighting = await _in_thread(self._repository.look)
+                sighting = await _in_thread(self._looked)
             if (number := self._wanted(sighting)) is not None:
                 await self._bring_in(number, sighting.complete[number])
         except ModelNotUsable as error:
@@ -217,6 +221,10 @@ class Rollout:
         self._trouble = trouble
         poll = self._settings.model.poll_seconds
         self._look_at = time.monotonic() + poll / _LOOKS_PER_POLL if poll else inf
+
+    def _looked(self) -> Sighting:
+        self._sync()
+        return self._repository.look()
 
     def _wanted(self, sighting: Sighting) -> int | None:
         """The version to bring in; None: the one that serves is the one to serve."""

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 from faust.types import TP
 
 from app import collector
-from app.assembly import load_predictor, make_pipeline, make_ranker, make_scorer
+from app.assembly import load_predictor, local, make_pipeline, make_ranker, make_scorer
 from app.errors import ServiceError, StartFailed, Stuck
 from app.health import Health
 from app.kafka.brokers import Brokers
@@ -167,6 +167,7 @@ class Worker:
         waiting_for["model"] = "loading the model"
         loop = asyncio.get_running_loop()
         try:
+            self._settings, self._mirror = await loop.run_in_executor(self._executor, local, self._settings)
             predictor = await loop.run_in_executor(self._executor, self._load_version, self._settings)
         except ModelError:
             self._metrics.model_refused("failed")
@@ -184,12 +185,14 @@ class Worker:
 
     async def _prepare(self) -> tuple[Pipeline, Scorer]:
         scorer = make_scorer(self._settings, executor=self._executor, metrics=self._metrics, progress=self._progress)
+        predictor = await self._load_model()
         rollout = Rollout(
             self._settings,
-            make_ranker(self._settings, await self._load_model()),
+            make_ranker(self._settings, predictor),
             load=self._load_version,
             limit=scorer.limit,
             observer=self._metrics,
+            sync=self._mirror.sync if self._mirror is not None else lambda: None,
         )
         self._health.rollout = self._rollout = rollout
         self._pipeline = make_pipeline(

@@ -10,6 +10,9 @@ _SECRET_NAME = re.compile(r"PASSWORD|SECRET|TOKEN|CREDENTIAL")
 # Where credentials may begin: `scheme://user:password@host`, or `user:password@host` as an item of a list.
 _CREDENTIALS = re.compile(r"(?:^|[\s,])[^\s/,:@\"{]+:(?://)?|://")
 
+# A query may be a signature, with which anybody may read what the URL is of.
+_QUERY = re.compile(r"(://[^\s?]*)\?\S*")
+
 
 def is_secret(variable: str) -> bool:
     """Tell whether nothing may be shown of the value of *variable*."""
@@ -33,8 +36,8 @@ def holds_pem(value: str) -> bool:
 
 
 def one_line(text: str) -> str:
-    """Return *text* on one line, without the credentials of URLs, cut at `LONGEST_SHOWN` characters."""
-    line = "".join(_visible(character) for character in _without_credentials(text))
+    """Return *text* on one line, without the credentials and queries of URLs, cut at `LONGEST_SHOWN` characters."""
+    line = "".join(_visible(character) for character in _QUERY.sub(rf"\1?{MASK}", _without_credentials(text)))
     return line if len(line) <= LONGEST_SHOWN else line[:LONGEST_SHOWN] + "..."
 
 

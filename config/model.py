@@ -6,15 +6,16 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from config.group import Group
-from config.values import INT32_MAX, ByteCount, Count, Device, FieldPaths, Local, Text, Version, only
+from config.values import INT32_MAX, ByteCount, Count, Device, FieldPaths, Local, Location, Sha256, Text, Version, only
 
 
 class ModelSettings(Group):
     """Which model, where it runs and what its outputs are called."""
 
-    path: Annotated[Path, Local] = Field(
+    path: Location = Field(
         validation_alias="MODEL_PATH",
-        description="a SavedModel (or a `.keras` or `.tflite` file), or a folder of numbered versions of it",
+        description="a SavedModel (or a `.keras` or `.tflite` file), or a folder of numbered versions of it; also "
+        "`s3://`, `gs://`, `az://`, and archives at `https://`",
         examples=["/models/digits"],
     )
     name: Text | None = Field(
@@ -89,6 +90,17 @@ class ModelSettings(Group):
         allow_inf_nan=False,
         validation_alias="MODEL_LOAD_TIMEOUT_SECONDS",
         description="a new version that takes longer to be tried is not served",
+    )
+    sha256: Sha256 | None = Field(
+        None,
+        validation_alias="MODEL_SHA256",
+        description="what a remote archive or file must hash to; of a remote folder the fingerprint",
+    )
+    cache_path: Annotated[Path, Local] | None = Field(
+        None,
+        validation_alias="MODEL_CACHE_PATH",
+        description="the folder for copies of remote models",
+        json_schema_extra={"default_text": "in the system's temporary folder"},
     )
     pad_value: float | None = Field(
         None,

@@ -7,10 +7,11 @@ import json
 import re
 import unicodedata
 from collections.abc import Mapping
+from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, SecretStr
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, PlainValidator, SecretStr
 
 from config.masking import holds_pem
 
@@ -23,6 +24,9 @@ _SIZE = re.compile(r"([0-9]{1,18}) *([a-z]*)", re.IGNORECASE)
 _UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
 _PATH = re.compile(r"(?:[^.\\]|\\.)+(?:\.(?:[^.\\]|\\.)+)*", re.DOTALL)
 _DEVICE = re.compile(r"auto|cpu|gpu(:[0-9]{1,3})?")
+_DIGEST = re.compile(r"[0-9a-fA-F]{64}")
+_SCHEMES = ("s3", "gs", "az", "https", "http")
+_FETCHED_WHOLE = (".tar.gz", ".tgz", ".tar", ".zip", ".keras", ".tflite")
 _VERSION = re.compile(r"latest|[0-9]{1,18}")
 
 
@@ -93,10 +97,46 @@ def _sizes(value: str | tuple[int, ...]) -> tuple[int, ...]:
 
 def _local(path: str) -> str:
     if "://" in str(path):
-        raise ValueError("must be a path on this machine: remote models are not in this version")
+        raise ValueError("must be a path on this machine")
     if holds_pem(str(path)):
         raise ValueError("must be the path of a file; put this text into one, readable by this user alone")
     return path
+
+
+class Url(str):
+    """Where a model lies on another machine."""
+
+    __slots__ = ()
+
+    @property
+    def shown(self) -> str:
+        """Without its query, which may be a signature."""
+        return self.partition("?")[0]
+
+
+def _location(place: str | Path) -> Path | Url:
+    if isinstance(place, Path | Url):
+        return place
+    scheme, separator, rest = place.partition("://")
+    if not separator:
+        return Path(_local(place))
+    if scheme not in _SCHEMES:
+        raise ValueError(f"must be a path on this machine, or a URL that begins with one of {', '.join(_SCHEMES)}")
+    if "@" in rest.partition("/")[0]:
+        raise ValueError("must not hold a password: credentials are taken from each service's own variables")
+    if scheme in {"http", "https"} and not rest.partition("?")[0].endswith(_FETCHED_WHOLE):
+        raise ValueError(f"must be a file that ends with one of {', '.join(_FETCHED_WHOLE)}: HTTP lists no folders")
+    return Url(place)
+
+
+def _shown(place: Path | Url) -> str:
+    return place.shown if isinstance(place, Url) else str(place)
+
+
+def _sha256(digest: str) -> str:
+    if not _DIGEST.fullmatch(digest):
+        raise ValueError("must be 64 hexadecimal digits")
+    return digest.lower()
 
 
 def _printable(text: str) -> str:
@@ -155,6 +195,12 @@ Version = Annotated[str, AfterValidator(_version)]
 
 Local = BeforeValidator(_local)
 """Refuses URLs, which a Path would silently mangle, and keys themselves, which would be shown as a path."""
+
+Location = Annotated[Path | Url, PlainValidator(_location), PlainSerializer(_shown, when_used="json")]
+"""A path on this machine, or the URL of a model elsewhere."""
+
+Sha256 = Annotated[str, AfterValidator(_sha256)]
+"""64 hexadecimal digits."""
 
 Text = Annotated[str, Field(min_length=1, max_length=249), AfterValidator(_printable)]
 """Up to 249 printable characters."""

@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
 ENV_EXAMPLE = ROOT / "config" / ".env.example"
 
-_WORDS = {"required", "unset", "inferred", "last folder name", "as it needs"}
+_WORDS = {"required", "unset", "inferred", "last folder name", "as it needs", "in the system's temporary folder"}
 """What a default's text says in words, not as a value."""
 
 

@@ -22,9 +22,10 @@ from tests.app.test_metrics import samples
 from tests.broker.records import Record
 from tests.broker.topics import Topics
 from tests.models.conftest import tf
+from tests.models.test_remote import Bucket, bucket, s3
 from tests.variables import variables_for
 
-__all__ = ["tf"]
+__all__ = ["bucket", "s3", "tf"]
 
 POLL = "0.2"
 
@@ -300,3 +301,37 @@ async def test_after_its_probation_a_version_stays_and_the_one_before_is_let_go(
         assert rollout is not None
         await run.until(lambda: rollout._predecessor is None)
         assert run.health.status()["model"]["versions"]["on_probation_after"] is None
+
+
+async def test_versions_may_come_from_a_bucket(
+    topics: Topics, shelf: Shelf, bucket: Bucket, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def upload(number: int) -> None:
+        place = shelf.folder / str(number)
+        files = {str(file.relative_to(place)): file.read_bytes() for file in place.rglob("*") if file.is_file()}
+        bucket.put(f"models/mine/{number}", files)
+
+    upload(1)
+    remote = {"MODEL_PATH": f"{bucket.url}/models/mine", "MODEL_CACHE_PATH": str(tmp_path / "cache")}
+    async with serving(topics, shelf, **remote) as run:
+        await run.send(1.0)
+        about = run.health.status()
+        assert (about["model"]["name"], about["model"]["version"]) == ("mine", "1")
+        assert about["settings"]["model"]["path"] == remote["MODEL_PATH"]
+        shelf.put(2)
+        upload(2)
+        await run.serves("2")
+        await run.send(2.0)
+        bucket.remove("models/mine/2")
+        await run.serves("1")
+    assert await asyncio.to_thread(outputs, topics) == {0: ("1", 1.0), 1: ("2", 4.0)}
+
+
+async def test_a_remote_model_that_cannot_be_had_ends_the_start(
+    topics: Topics, shelf: Shelf, bucket: Bucket, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    remote = {"MODEL_PATH": f"{bucket.url}/nothing", "MODEL_CACHE_PATH": str(tmp_path / "cache")}
+    run = Serving(topics, shelf, **remote)
+    assert await run.ended() == 1
+    [error] = [each.getMessage() for each in caplog.records if each.levelname == "ERROR" and each.name == "app.worker"]
+    assert error.startswith(f"cannot go on: MODEL_PATH: model path {bucket.url}/nothing: ")

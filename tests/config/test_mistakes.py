@@ -14,7 +14,9 @@ FIELDS_RULE = 'must be a JSON object such as {"pixels": "image.pixels"}'
 PATH_RULE = r"must give every input a dotted path (a dot in a name is written \.), not "
 DEVICE_RULE = "must be auto, cpu, gpu or gpu:N, where N counts from 0"
 DERIVED = "DEAD_LETTER_TOPIC=<INPUT_TOPIC>.dead-letters"
-REMOTE = "must be a path on this machine: remote models are not in this version"
+SCHEMES = "s3, gs, az, https, http"
+WHOLE = ".tar.gz, .tgz, .tar, .zip, .keras, .tflite"
+REMOTE = "must be a path on this machine"
 
 WRONG = [
     *(("INPUT_TOPIC", value, TOPIC_RULE) for value in (".", "..", "a b", "a/b", "ä", "a" * 199 + "!")),
@@ -31,7 +33,9 @@ WRONG = [
     ("COMMIT_INTERVAL_MS", "1.5", "must be a whole number"),
     ("COMMIT_INTERVAL_MS", "2147483648", "must be at most 2147483647"),
     ("KAFKA_SESSION_TIMEOUT_MS", "999", "must be at least 1000"),
-    ("MODEL_PATH", "s3://bucket/model", REMOTE),
+    ("MODEL_PATH", "ftp://host/model", "must be a path on this machine, or a URL that begins with one of " + SCHEMES),
+    ("MODEL_PATH", "https://host/model", "must be a file that ends with one of " + WHOLE + ": HTTP lists no folders"),
+    *(("MODEL_SHA256", value, "must be 64 hexadecimal digits") for value in ("abc", "g" * 64)),
     ("MODEL_LABELS_PATH", "https://host/labels", REMOTE),
     *(("MODEL_VERSION", value, "must be latest or the number of a version") for value in ("newest", "-1", "1.0")),
     *(("MODEL_DEVICE", value, DEVICE_RULE) for value in ("GPU", "gpu:", "gpu:x", "cuda", "tpu")),
@@ -98,7 +102,8 @@ def test_a_missing_variable_is_told_with_its_meaning_and_an_example() -> None:
         "INPUT_TOPIC is missing: the topic that records come from, for example INPUT_TOPIC=images",
         "OUTPUT_TOPIC is missing: the topic that predictions go to, for example OUTPUT_TOPIC=rankings",
         "MODEL_PATH is missing: a SavedModel (or a `.keras` or `.tflite` file), "
-        "or a folder of numbered versions of it, for example MODEL_PATH=/models/digits",
+        "or a folder of numbered versions of it; also `s3://`, `gs://`, `az://`, and archives at `https://`, "
+        "for example MODEL_PATH=/models/digits",
     )
 
 
@@ -124,6 +129,18 @@ def test_a_batch_that_the_default_bound_cannot_hold_is_told_by_what_was_given_an
         "BATCH_MAX_SIZE=20001: more than IN_FLIGHT_MAX_RECORDS=20000 (the default); set that to 20001 or more",
     )
     load_settings(REQUIRED | {"BATCH_MAX_SIZE": "20001", "IN_FLIGHT_MAX_RECORDS": "20001"}, env_file=None)
+
+
+def test_a_url_with_a_password_is_refused_and_neither_it_nor_a_signature_is_shown() -> None:
+    assert mistakes_of(REQUIRED | {"MODEL_PATH": "s3://me:hush@bucket/model"}) == (
+        "MODEL_PATH=s3://***@bucket/model: must not hold a password: "
+        "credentials are taken from each service's own variables",
+    )
+    assert mistakes_of(REQUIRED | {"MODEL_PATH": "ftp://host/model?signature=hush"})[0].startswith(
+        "MODEL_PATH=ftp://host/model?***: "
+    )
+    settings = load_settings(REQUIRED | {"MODEL_PATH": "https://host/m.zip?signature=hush"}, env_file=None)
+    assert settings.model_dump(mode="json")["model"]["path"] == "https://host/m.zip"
 
 
 def test_a_batch_that_no_allowed_size_holds_is_refused() -> None:

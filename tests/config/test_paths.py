@@ -38,7 +38,8 @@ def test_every_setting_that_is_a_path_is_looked_for() -> None:
         for name, one in VARIABLES.items()
     }
 
-    assert {name for name, annotation in annotations.items() if "Path" in annotation} == set(PATHS)
+    made = {"MODEL_CACHE_PATH"}
+    assert {name for name, annotation in annotations.items() if "Path" in annotation} - made == set(PATHS)
 
 
 @pytest.mark.parametrize("url", ["s3://bucket/model", "https://me:hush@host/model"])

@@ -1,0 +1,219 @@
+"""A copy on this machine of a model, or of a folder of versions, that lies elsewhere."""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+
+import fsspec
+
+from models.archive import SUFFIXES, unpack
+from models.errors import ModelNotUsable
+from models.fingerprint import read_contents
+from models.versions import LATEST
+
+_FILES = (".keras", ".tflite")
+_GRAPHS = ("saved_model.pb", "saved_model.pbtxt")
+_KEPT = 2
+_BLOCK = 1 << 20
+
+Listing = Mapping[str, tuple[int, str]]
+"""Of each file, by its path below a folder: its size in bytes, and what changes with its content."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Version:
+    folder: str
+    listing: Listing
+
+
+class Mirror:
+    """Keeps a copy of what lies at a URL.
+
+    Whatever is copied is complete and checked before it is shown in its place. Credentials are those that the libraries
+    of each service look for in the environment.
+
+    Args:
+        url: of a SavedModel's folder, of a folder of numbered ones, of an archive of either, or of a single file.
+        cache: a folder of this machine, for the copies of all URLs.
+        version: `latest` or the number of a version.
+        sha256: what the archive or the file hashes to, in hexadecimal; of a folder its fingerprint; None: anything.
+    """
+
+    def __init__(self, url: str, cache: Path, *, version: str = LATEST, sha256: str | None = None) -> None:
+        self.url = url
+        # A query may be a signature, with which anybody may read what lies there.
+        self._shown = url.partition("?")[0]
+        self._version = version
+        self._sha256 = sha256
+        self._name = url.split("?", maxsplit=1)[0].rstrip("/").rsplit("/", 1)[-1]
+        self._place = cache / hashlib.sha256(url.encode()).hexdigest()[:16]
+        self._shelf = self._place / "versions" / self._name
+        self._before: dict[int, _Version] = {}
+
+    def fetch(self) -> Path:
+        """Copy what is there now, and return where it can be loaded from.
+
+        Raises:
+            ModelNotUsable: it cannot be had, is cut off, does not hash to what it should, or there is no room for it.
+        """
+        with self._naming():
+            files, folder = self._open()
+            if self._name.endswith((*SUFFIXES, *_FILES)):
+                return self._fetch_file(files, folder)
+            listing = _listing(files, folder)
+            if any(name in listing for name in _GRAPHS):
+                return self._show(files, folder, listing, self._place / "model" / self._name)
+            self._before = versions = _versions(listing)
+            if not versions:
+                raise ModelNotUsable("it holds neither a saved_model.pb nor numbered version folders")
+            number = max(versions) if self._version == LATEST else int(self._version)
+            if number not in versions:
+                raise ModelNotUsable(f"it has no version {number}; there are: {', '.join(map(str, sorted(versions)))}")
+            self._show_version(files, folder, number)
+            return self._shelf
+
+    def sync(self) -> None:
+        """Copy a newer version once two looks agree about its files, and drop those that are gone or old.
+
+        Raises:
+            ModelNotUsable: as `fetch`.
+        """
+        if not self._before:
+            return  # it has no versions
+        with self._naming():
+            files, folder = self._open()
+            versions = _versions(_listing(files, folder))
+            complete = [number for number, version in versions.items() if self._before.get(number) == version]
+            self._before = versions or self._before
+            if complete:
+                self._show_version(files, folder, max(complete))
+            here = sorted(int(each.name) for each in self._shelf.iterdir() if each.name.isdecimal())
+            for number in here:
+                if number not in versions or number not in here[-_KEPT:]:
+                    shutil.rmtree(self._shelf / str(number), ignore_errors=True)
+
+    def _open(self) -> tuple[Any, str]:
+        files, path = fsspec.core.url_to_fs(self.url)
+        files.invalidate_cache()
+        return files, path.rstrip("/")
+
+    @contextmanager
+    def _naming(self) -> Iterator[None]:
+        try:
+            yield
+        except ModelNotUsable as error:
+            raise ModelNotUsable(f"model path {self._shown}: {error}") from error
+        except ImportError as error:
+            raise ModelNotUsable(
+                f"model path {self.url}: {error}; pip install 'streamrank[s3]', [gcs] or [azure]"
+            ) from error
+        except Exception as error:  # every service has its own errors
+            reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
+            raise ModelNotUsable(f"model path {self._shown}: {reason or type(error).__name__}") from error
+
+    def _show_version(self, files: Any, folder: str, number: int) -> None:
+        version, place = self._before[number], self._shelf / str(number)
+        if not place.exists():
+            self._show(files, f"{folder}/{version.folder}", version.listing, place)
+
+    def _show(self, files: Any, folder: str, listing: Listing, place: Path) -> Path:
+        """Copy the files of a folder, check them, and show them at *place*."""
+        with self._beside() as beside:
+            for name, (size, _) in listing.items():
+                _download(files, f"{folder}/{name}", beside / "files" / name, size)
+            self._check(lambda: read_contents(beside / "files").fingerprint.removeprefix("sha256:"))
+            return _shown(beside / "files", place)
+
+    def _fetch_file(self, files: Any, path: str) -> Path:
+        with self._beside() as beside:
+            file = beside / "file" / self._name
+            _download(files, path, file, files.info(path).get("size"))
+            self._check(lambda: _sha256(file))
+            if self._name.endswith(_FILES):
+                return _shown(file, self._place / "file" / self._name)
+            unpack(file, self._name, beside / "unpacked")
+            suffix = next(suffix for suffix in SUFFIXES if self._name.endswith(suffix))
+            return _shown(_content(beside / "unpacked"), self._place / "unpacked" / self._name.removesuffix(suffix))
+
+    @contextmanager
+    def _beside(self) -> Iterator[Path]:
+        self._place.mkdir(parents=True, exist_ok=True)
+        beside = Path(mkdtemp(dir=self._place, prefix=".new-"))
+        try:
+            yield beside
+        finally:
+            shutil.rmtree(beside, ignore_errors=True)
+
+    def _check(self, found: Callable[[], str]) -> None:
+        if self._sha256 is not None and (digest := found()) != self._sha256:
+            raise ModelNotUsable(f"it hashes to {digest}, not to {self._sha256}")
+
+
+def _listing(files: Any, folder: str) -> Listing:
+    """All files below *folder*."""
+    found = files.find(folder, detail=True)
+    # Stores of objects have no times that change with nothing else, and file systems no checksums.
+    return {
+        path.removeprefix(folder).lstrip("/"): (
+            int(about["size"]),
+            str(about.get("ETag") or about.get("etag") or about.get("md5Hash") or about.get("mtime") or ""),
+        )
+        for path, about in sorted(found.items())
+        if path != folder and not path.endswith("/")
+    }
+
+
+def _versions(listing: Listing) -> dict[int, _Version]:
+    """The SavedModels in numbered folders."""
+    folders: dict[str, dict[str, tuple[int, str]]] = {}
+    for path, about in listing.items():
+        folder, _, rest = path.partition("/")
+        if rest and folder.isascii() and folder.isdecimal():
+            folders.setdefault(folder, {})[rest] = about
+    return {
+        int(name): _Version(name, files)
+        for name, files in folders.items()
+        if any(graph in files for graph in _GRAPHS) or any(file.endswith(_FILES) for file in files)
+    }
+
+
+def _download(files: Any, path: str, file: Path, size: int | None) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    files.get_file(path, str(file))
+    if size is not None and file.stat().st_size != size:
+        raise ModelNotUsable(f"{path} was cut off: {file.stat().st_size} of {size} bytes came")
+
+
+def _shown(new: Path, place: Path) -> Path:
+    """Move *new* to *place*, in the stead of what may be there."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    if place.is_dir():
+        old = place.with_name(f".old-{place.name}")
+        shutil.rmtree(old, ignore_errors=True)
+        place.rename(old)
+        new.rename(place)
+        shutil.rmtree(old, ignore_errors=True)
+    else:
+        new.replace(place)
+    return place
+
+
+def _content(unpacked: Path) -> Path:
+    """What an archive holds: many are of one folder, which has the rest in it."""
+    inside = list(unpacked.iterdir())
+    alone = len(inside) == 1 and inside[0].is_dir() and not inside[0].name.isdecimal()
+    return inside[0] if alone else unpacked
+
+
+def _sha256(file: Path) -> str:
+    digest = hashlib.sha256()
+    with file.open("rb") as stream:
+        while block := stream.read(_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
