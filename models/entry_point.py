@@ -66,7 +66,7 @@ class EntryPoint:
         """
         if self.examples is not None:
             return self  # rows of other lengths share a batch anyway
-        inputs = tuple(replace(spec, loose=spec.loose or None in spec.shape) for spec in self.signature.inputs)
+        inputs = tuple(replace(spec, loose=spec.loose or None in (spec.shape or ())) for spec in self.signature.inputs)
         padding = {spec.name: pad_value_for(spec, value) for spec in inputs if spec.loose}
         return replace(self, signature=replace(self.signature, inputs=inputs), padding=padding)
 
@@ -149,7 +149,7 @@ def _row_spec(name: str, argument: _Argument) -> TensorSpec:
     if spec.dtype.name not in _TAKEN:
         raise ModelNotUsable(f"input {name!r} is {spec.dtype.name}: only numbers, bool and string can be fed")
     if spec.shape.rank is None:
-        raise ModelNotUsable(f"input {name!r} has no shape: export it with one, such as [None, 4]")
+        return TensorSpec(name, spec.dtype.name, None)
     shape = tuple(spec.shape.as_list())
     if not shape:
         raise ModelNotUsable(f"input {name!r} is a scalar: it needs a batch axis, that is shape [None]")
@@ -158,10 +158,10 @@ def _row_spec(name: str, argument: _Argument) -> TensorSpec:
 
 def _batch(arguments: Mapping[str, _Argument]) -> int | None:
     """Return how many rows every call takes, by the first axis of all inputs; None: any number."""
-    first = {name: argument.spec.shape[0] for name, argument in arguments.items()}
+    first = {name: argument.spec.shape[0] for name, argument in arguments.items() if argument.spec.shape.rank}
     fixed = {name: rows for name, rows in first.items() if rows is not None}
     if len(set(fixed.values())) > 1:
-        shapes = ", ".join(f"{name} {argument.spec.shape.as_list()}" for name, argument in arguments.items())
+        shapes = ", ".join(f"{name} {arguments[name].spec.shape.as_list()}" for name in first)
         raise ModelNotUsable(
             f"the inputs do not have one batch axis in common, their first axes differ: {shapes}; export all of them "
             "with the rows of a batch as axis 0, that is None"
@@ -172,7 +172,9 @@ def _batch(arguments: Mapping[str, _Argument]) -> int | None:
 
 
 def _with_rows(batch: int | None, spec: Any) -> Any:
-    return spec if batch is None else tf.TensorSpec([batch, *spec.shape[1:]], spec.dtype, spec.name)
+    if batch is None or spec.shape.rank is None:
+        return spec
+    return tf.TensorSpec([batch, *spec.shape[1:]], spec.dtype, spec.name)
 
 
 def _outputs(function: Any) -> tuple[Output, ...]:

@@ -141,7 +141,7 @@ def inspect(
 
 def _view_of(predictor: Described) -> SignatureView:
     rows = predictor.batch
-    inputs = tuple(Output(spec.name, spec.dtype, (rows, *spec.shape)) for spec in predictor.signature.inputs)
+    inputs = tuple(Output(spec.name, spec.dtype, (rows, *(spec.shape or ()))) for spec in predictor.signature.inputs)
     return SignatureView(predictor.signature.name, "", inputs, predictor.outputs)
 
 

@@ -100,7 +100,8 @@ def _cell(features: Any, spec: TensorSpec) -> Any:
     kind = features[spec.name].WhichOneof("kind")
     values = getattr(features[spec.name], kind).value if kind else []
     cell = np.array(values, object if spec.dtype == "string" else spec.dtype)
-    return cell if None in spec.shape else cell.reshape([length or 0 for length in spec.shape])
+    shape = spec.shape or ()
+    return cell if None in shape else cell.reshape([length or 0 for length in shape])
 
 
 def _objects(cells: Iterable[Any]) -> npt.NDArray[np.object_]:

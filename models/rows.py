@@ -6,12 +6,14 @@ from models.predictor import Columns
 from models.signature import Signature, TensorSpec
 
 
-def made_up_rows(signature: Signature, count: int) -> Columns:
+def made_up_rows(signature: Signature, count: int, *, rank: int = 0) -> Columns:
     """Return *count* rows of zeros and empty strings, without what is optional; axes of any length have length 1.
+
+    Inputs of any shape have *rank* such axes.
 
     bfloat16, which NumPy does not know, is float32.
     """
-    return {spec.name: _loose(spec, count) if spec.loose else _filled(spec, count) for spec in signature.inputs}
+    return {spec.name: _loose(spec, count) if spec.loose else _filled(spec, count, rank) for spec in signature.inputs}
 
 
 def _loose(spec: TensorSpec, count: int) -> np.ndarray[tuple[int, ...], np.dtype[np.object_]]:
@@ -22,8 +24,9 @@ def _loose(spec: TensorSpec, count: int) -> np.ndarray[tuple[int, ...], np.dtype
     return column
 
 
-def _filled(spec: TensorSpec, count: int) -> np.ndarray[tuple[int, ...], np.dtype[np.generic]]:
-    dtype, shape = spec.dtype, (count, *(1 if length is None else length for length in spec.shape))
+def _filled(spec: TensorSpec, count: int, rank: int = 0) -> np.ndarray[tuple[int, ...], np.dtype[np.generic]]:
+    lengths = (1,) * rank if spec.shape is None else spec.shape
+    dtype, shape = spec.dtype, (count, *(1 if length is None else length for length in lengths))
     if dtype == "string":
         return np.full(shape, b"", dtype=object)
     return np.zeros(shape, dtype="float32" if dtype == "bfloat16" else dtype)

@@ -203,7 +203,7 @@ class SavedModelPredictor:
 
     def warm_up(self, batch_size: int) -> None:
         """Run rows through, and all requests that were recorded with the model; see `models.warming`."""
-        first = self._recorded[0] if self._recorded else Sample.made_up(self.signature)
+        first = self._recorded[0] if self._recorded else Sample.that_works(self)
         warm_up(self, first, self._sizes.up_to(batch_size))
         for sample in self._recorded:
             warm_up(self, sample, [height(sample.columns)])

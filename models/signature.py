@@ -11,6 +11,7 @@ class TensorSpec:
         name: the signature's name of the input.
         dtype: NumPy's name of the element type (`float32`, `int64`, `bool`, `bfloat16`, ...), or `string`.
         shape: the shape of one row, without the batch axis; `None` where any length goes. `()` is a scalar per row.
+            `None` as a whole: any shape goes.
         loose: whether rows that differ in shape share a batch. Their column is an array `[B]` of objects then, each one
             row's tensor.
         optional: whether a row may do without it, and bring None; only if it is loose.
@@ -18,7 +19,7 @@ class TensorSpec:
 
     name: str
     dtype: str
-    shape: tuple[int | None, ...]
+    shape: tuple[int | None, ...] | None
     loose: bool = False
     optional: bool = False
 

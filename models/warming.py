@@ -1,6 +1,7 @@
 """The first calls of a model, with rows made up or recorded."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Self
 
@@ -10,6 +11,9 @@ from models.errors import ModelError, ModelNotUsable, OutOfMemory
 from models.predictor import Columns, Predictor, height
 from models.rows import made_up_rows
 from models.signature import Signature
+
+# Of the shapes that an input of any shape is tried with, the commonest first.
+_RANKS = (1, 0, 2, 3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +29,20 @@ class Sample:
     origin: str
 
     @classmethod
-    def made_up(cls, signature: Signature) -> Self:
-        """Return one row of zeros and empty strings."""
-        return cls(made_up_rows(signature, 1), "made-up rows (zeros and empty strings)")
+    def made_up(cls, signature: Signature, *, rank: int = 0) -> Self:
+        """Return one row of zeros and empty strings; inputs of any shape have *rank* axes of length 1."""
+        return cls(made_up_rows(signature, 1, rank=rank), "made-up rows (zeros and empty strings)")
+
+    @classmethod
+    def that_works(cls, predictor: Predictor) -> Self:
+        """Return a made-up row that *predictor* answers, if there is one: where any shape goes, some may not."""
+        made_up = [cls.made_up(predictor.signature, rank=rank) for rank in _RANKS]
+        if any(spec.shape is None for spec in predictor.signature.inputs):
+            for sample in made_up:
+                with suppress(ModelError):
+                    predictor.predict(sample.columns)
+                    return sample
+        return made_up[0]
 
     def rows(self, count: int) -> Columns:
         """Return *count* rows, the same ones again and again."""

@@ -37,7 +37,7 @@ class Column:
 
     name: str
     element: Element
-    shape: tuple[int | None, ...]
+    shape: tuple[int | None, ...] | None
     loose: bool = False
     optional: bool = False
 
@@ -53,7 +53,7 @@ class Column:
     @property
     def is_open(self) -> bool:
         """Whether rows may differ in shape, and then share no batch."""
-        return None in self.shape and not self.loose
+        return not self.loose and (self.shape is None or None in self.shape)
 
     def extent(self, cell: Any) -> Extent:
         """Return the shape of *cell*, whose fixed lengths have been checked.
@@ -61,7 +61,10 @@ class Column:
         Raises:
             ValueError: its lists are ragged.
         """
-        return _extent(cell, self.shape)
+        return _extent(cell, self._shape(cell))
+
+    def _shape(self, cell: Any) -> tuple[int | None, ...]:
+        return (None,) * depth(cell) if self.shape is None else self.shape
 
     def check_range(self, cell: Any) -> None:
         """Check the elements of a cell of integers.
@@ -74,8 +77,9 @@ class Column:
 
     def leaves(self, cell: Any) -> Iterable[Any]:
         """Return the elements of *cell* in row-major order."""
-        leaves = cell if self.shape else (cell,)
-        for _ in self.shape[1:]:
+        shape = self._shape(cell)
+        leaves = cell if shape else (cell,)
+        for _ in shape[1:]:
             leaves = chain.from_iterable(leaves)
         return leaves
 
@@ -118,6 +122,15 @@ class Column:
         array = np.empty(len(strings), object)
         array[:] = strings
         return array.reshape(len(cells), *extent), array.nbytes + sum(map(len, strings))
+
+
+def depth(cell: Any) -> int:
+    """Return how deep the lists of *cell* are nested, judged by the first of each."""
+    levels = 0
+    while isinstance(cell, list):
+        levels += 1
+        cell = cell[0] if cell else None
+    return levels
 
 
 def _extent(cell: Any, shape: tuple[int | None, ...]) -> Extent:

@@ -49,6 +49,8 @@ class FastReader:
     @classmethod
     def of(cls, columns: Sequence[Column], fields: RecordFields) -> "FastReader":
         """Make the parser for *columns*; where msgspec cannot express it, every record is in doubt."""
+        if any(column.shape is None for column in columns):
+            return cls(_doubt, _doubt)  # no type says lists of any depth
         inputs = list(zip(columns, fields.inputs, strict=True))
         types: dict[_Names, Any] = {fields.id.names: _ID} | {path.names: _cell(column) for column, path in inputs}
         if any(types[path.names] != _cell(column) for column, path in inputs):
@@ -81,7 +83,7 @@ def _checked(row: Callable[[Any], Row], checks: Sequence[tuple[int, _Check]]) ->
 def _checks(columns: Sequence[Column]) -> Iterator[tuple[int, _Check]]:
     """Yield what a type cannot say: the cell's place in the row, and what raises ValueError about it."""
     for place, column in enumerate(columns, start=1):
-        if None in column.shape[1:]:
+        if None in (column.shape or ())[1:]:
             yield place, _unless_missing(column.extent) if column.optional else column.extent
         if column.element.kind == "int" and column.element.high > INT64_MAX:
             yield place, _unless_missing(column.check_range) if column.optional else column.check_range
@@ -99,7 +101,7 @@ def _check_id(value: Any) -> None:
 def _cell(column: Column) -> Any:
     """Return the type of a cell that is right but for `_checks`."""
     kind = _leaf(column.element)
-    for length in reversed(column.shape):
+    for length in reversed(column.shape or ()):
         kind = list[kind]  # type: ignore[valid-type]  # mypy knows only types that are spelt out
         if length is not None:
             kind = Annotated[kind, Meta(min_length=length, max_length=length)]

@@ -4,7 +4,7 @@ import binascii
 from collections.abc import Callable
 from typing import Any
 
-from app.codecs.columns import Column
+from app.codecs.columns import Column, depth
 from app.codecs.elements import Element
 from app.codecs.number import Number
 from app.codecs.verdict import shown
@@ -44,11 +44,12 @@ def read_cell(value: Any, column: Column) -> Any:
     Raises:
         Mismatch: it does not fit the dtype or the shape.
     """
-    cell = _nested(value, column.shape, column.element)
+    shape = (None,) * depth(value) if column.shape is None else column.shape
+    cell = _nested(value, shape, column.element)
     try:
         column.extent(cell)
     except ValueError as error:
-        raise Mismatch(Reason.WRONG_SHAPE, f"{error}; expected the shape {_text(column.shape)}") from error
+        raise Mismatch(Reason.WRONG_SHAPE, f"{error}; expected the shape {_text(shape)}") from error
     return cell
 
 

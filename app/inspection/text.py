@@ -90,5 +90,6 @@ def _shortened(record: str) -> str:
 
 
 def _input(spec: "TensorSpec") -> str:
-    shape = ", ".join("any" if length is None else str(length) for length in spec.shape)
-    return f"{spec.name}: {spec.dtype} [{shape}]" + (", may be missing" if spec.optional else "")
+    lengths = ("any" if length is None else str(length) for length in spec.shape or ())
+    shape = "of any shape" if spec.shape is None else f"[{', '.join(lengths)}]"
+    return f"{spec.name}: {spec.dtype} {shape}" + (", may be missing" if spec.optional else "")

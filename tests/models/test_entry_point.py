@@ -90,6 +90,23 @@ def test_a_signature_without_inputs_is_refused(tf: Any, export: Export, load: Lo
         load(export(lambda: {"scores": tf.zeros([1, 2])}))
 
 
+@pytest.mark.parametrize("rank", [0, 1, 2])
+def test_an_input_of_any_shape_is_warmed_up_with_one_that_the_model_takes(
+    tf: Any, export: Export, load: Load, rank: int
+) -> None:
+    def body(table: Any) -> dict[str, Any]:
+        fits = tf.debugging.assert_equal(tf.rank(table), rank + 1)
+        with tf.control_dependencies([fits]):
+            return {"scores": tf.reshape(table, [tf.shape(table)[0], -1]) * 2}
+
+    model = load(export(body, table=(None, tf.float32)), top_k=0)
+    assert model.signature.inputs == (TensorSpec("table", "float32", None),)
+    model.warm_up(4)
+    assert model.answers()
+    rows = np.ones((3, *[2] * rank), np.float32)
+    assert model.predict({"table": rows}).scores.shape == (3, 2**rank)
+
+
 @pytest.mark.parametrize("other", [8, None])
 def test_a_model_of_so_many_rows_a_call_is_called_with_as_many(
     tf: Any, export: Export, load: Load, other: int | None
@@ -147,7 +164,6 @@ def test_inputs_without_a_common_batch_axis_are_refused(tf: Any, export: Export,
     [
         (([0, 2], "float32"), "the inputs take no rows, their first axis has length 0: table"),
         (([], "float32"), "'table' is a scalar: it needs a batch axis"),
-        ((None, "float32"), "'table' has no shape"),
         (([None, 2], "complex64"), "'table' is complex64: only numbers, bool and string can be fed"),
     ],
 )

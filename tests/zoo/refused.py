@@ -89,11 +89,6 @@ CASES = (
         r"input 'rate' is a scalar: it needs a batch axis, that is shape \[None\]",
     ),
     Refused(
-        "an input of unknown rank",
-        tf2(lambda tf: lambda x: {"scores": tf.reshape(x, [-1, 3])}, {"x": (None, "float32")}),
-        r"input 'x' has no shape: export it with one",
-    ),
-    Refused(
         "inputs without a common batch axis",
         tf2(
             lambda tf: lambda x, y: {"scores": x + tf.reduce_sum(y)},

@@ -356,6 +356,12 @@ CASES = (
         settings={"MODEL_PAD_VALUE": "-1"},
     ),
     Case(
+        "an input of any shape",
+        tf2(lambda tf: lambda x: {"scores": tf.reshape(x, [tf.shape(x)[0], -1]) * 2}, {"x": (None, "float32")}),
+        THREE,
+        call(),
+    ),
+    Case(
         "ragged inside",
         tf2(
             lambda tf: lambda x: {"scores": tf.cast(tf.strings.split(x).row_lengths(), tf.int32)[:, None] * [1, 2]},

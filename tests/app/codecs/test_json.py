@@ -478,6 +478,32 @@ def test_equal_shapes_have_equal_keys_across_chunks() -> None:
 # -- fields
 
 
+def test_an_input_of_any_shape_takes_what_comes_and_rows_of_one_shape_share_a_group() -> None:
+    anything = TensorSpec("x", "float32", None)
+    decoded = decode(
+        decoder(anything),
+        '{"x":1}',
+        '{"x":[1,2]}',
+        '{"x":[[1],[2]]}',
+        '{"x":2.5}',
+        '{"x":[3,4]}',
+        '{"x":[]}',
+        '{"x":[[1],2]}',
+    )
+    shapes = [(group.positions, group.columns["x"].shape) for group in decoded.groups]
+    assert shapes == [([0, 3], (2,)), ([1, 4], (2, 2)), ([2], (1, 2, 1)), ([5], (1, 0))]
+    assert decoded.groups[1].columns["x"].tolist() == [[1, 2], [3, 4]]
+    assert [(place, rejection.reason) for place, rejection in decoded.rejected] == [(6, Reason.WRONG_SHAPE)]
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"), [('"a"', Reason.WRONG_TYPE), ("[1,[2]]", Reason.WRONG_SHAPE), ("null", Reason.WRONG_TYPE)]
+)
+def test_an_input_of_any_shape_takes_no_other_kind_and_nothing_ragged(value: str, reason: Reason) -> None:
+    [(_, rejection)] = decode(decoder(TensorSpec("x", "float32", None)), f'{{"x":{value}}}').rejected
+    assert rejection.reason == reason
+
+
 def test_an_optional_input_may_be_missing_and_rows_of_other_lengths_share_a_group() -> None:
     tags = TensorSpec("tags", "string", (None,), loose=True, optional=True)
     pixels = TensorSpec("pixels", "float32", (2, 1), loose=True, optional=True)
