@@ -105,6 +105,7 @@ def serve(_wanted: argparse.Namespace) -> int:
     # Before anything that takes time. The worker has its own for as long as there is something to finish.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _end_at_once)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # asks for newer versions of the model, and there is none yet
     from config.logging import configure_logging
     from config.paths import missing_paths
     from config.settings import ENV_FILE, SettingsError, validate

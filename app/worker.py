@@ -100,6 +100,7 @@ class Worker:
         )
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, self._on_signal, number)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._look_for_versions)
         try:
             await self._start_or_be_stopped()
             await self._over.wait()
@@ -114,6 +115,10 @@ class Worker:
         self._signal = number
         logger.info("stopping", extra={"signal": number.name})
         self._over.set()
+
+    def _look_for_versions(self) -> None:
+        if self._health.rollout is not None:
+            self._health.rollout.look_now()
 
     def _fail(self, error: BaseException) -> None:
         if self._health.failure is None:
@@ -235,7 +240,6 @@ class Worker:
         )
         for watch in (lag.run(), self._brokers.topics.run(), watchdog.run(), self._rollout.run()):
             self._watch(watch)
-        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._rollout.look_now)
 
     def _watch(self, watch: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(watch)

@@ -169,6 +169,15 @@ async def test_a_signal_looks_now(topics: Topics, shelf: Shelf) -> None:
         await run.serves("2")
 
 
+async def test_a_signal_before_there_is_a_model_harms_nothing(topics: Topics, shelf: Shelf) -> None:
+    run = Serving(topics, shelf)
+    await run.until(lambda: "loading the model" in (run.health.unready() or ""))
+    os.kill(os.getpid(), signal.SIGHUP)
+    await run.ready()
+    run.worker._over.set()
+    assert await run.ended() == 0
+
+
 async def test_a_version_that_is_still_being_written_is_not_taken(topics: Topics, shelf: Shelf) -> None:
     async with serving(topics, shelf) as run:
         whole = shelf.put(2).rename(shelf.folder.parent / "whole")
