@@ -1,6 +1,6 @@
 """Put the pipeline of one worker together from its settings."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,7 +28,7 @@ from models.errors import DeviceNotFound, ModelNotUsable, SizesOpen
 from models.labels import read_labels
 from models.predictor import Predictor
 from models.remote import Mirror
-from models.versions import resolve
+from models.versions import LATEST, folders, resolve
 
 
 def local(settings: Settings) -> tuple[Settings, Mirror | None]:
@@ -47,6 +47,38 @@ def local(settings: Settings) -> tuple[Settings, Mirror | None]:
     mirror = Mirror(model.path, cache, version=model.version, sha256=model.sha256)
     with _naming("MODEL_PATH"):
         return settings.model_copy(update={"model": model.model_copy(update={"path": mirror.fetch()})}), mirror
+
+
+def load_newest(settings: Settings, load: Callable[[Settings], Predictor]) -> tuple[Predictor, dict[int, str]]:
+    """Load the newest version that can be served; blocks.
+
+    Returns:
+        The model, and why each newer version is not it.
+
+    Raises:
+        ModelNotUsable: none can be served; the message is about the newest.
+    """
+    model = settings.model
+    numbers = sorted(_versions(settings), reverse=True) if model.version == LATEST else []
+    refused: dict[int, ModelNotUsable] = {}
+    for number in numbers:
+        try:
+            version = settings.model_copy(update={"model": model.model_copy(update={"version": str(number)})})
+            return load(version), {refused_one: str(why) for refused_one, why in refused.items()}
+        except (DeviceNotFound, SizesOpen):
+            raise  # the settings are at fault, not the version
+        except ModelNotUsable as error:
+            refused[number] = error
+    if refused:
+        raise refused[max(refused)]
+    return load(settings), {}
+
+
+def _versions(settings: Settings) -> Collection[int]:
+    try:
+        return folders(Path(settings.model.path))
+    except (OSError, ModelNotUsable):
+        return ()  # whoever loads says what is wrong
 
 
 def load_predictor(settings: Settings, on_padding: Callable[[int], None] = lambda _: None) -> Predictor:

@@ -5,12 +5,13 @@ import gc
 import logging
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from math import inf
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Protocol, TypeVar
 
 from app.errors import ModelFailed, RejectedRecord, VersionRefused
@@ -22,7 +23,7 @@ from app.recent import Recent
 from app.trial import examine
 from app.understudy import Understudy
 from config.settings import Settings
-from models.errors import ModelError, ModelNotUsable
+from models.errors import ModelNotUsable
 from models.predictor import Predictor
 from models.repository import Files, Repository, Sighting
 from models.versions import LATEST, UNVERSIONED
@@ -85,7 +86,9 @@ class Rollout:
         load: loads a version, warm; blocks.
         limit: of the batches; follows what the version takes.
         observer: counts.
-        sync: brings the folder up to date before every look; blocks.
+        sync: brings the folder up to date before every look, given the version that serves and those that are refused;
+            blocks. None: nobody has to.
+        refused: what was refused at the start already, and why.
     """
 
     def __init__(
@@ -96,19 +99,22 @@ class Rollout:
         load: Callable[[Settings], Predictor],
         limit: BatchLimit,
         observer: RolloutObserver,
-        sync: Callable[[], None] = lambda: None,
+        sync: Callable[[int, Collection[int]], None] | None = None,
+        refused: Mapping[int, str] = MappingProxyType({}),
     ) -> None:
         self._settings = settings
         self._load = load
         self._limit = limit
         self._observer = observer
-        self._repository = Repository(Path(settings.model.path))
+        self._repository = Repository(Path(settings.model.path), whole=sync is not None)
         self._sync = sync
         self._recent = Recent()
         self._understudy = Understudy()
-        self._refused: dict[int, tuple[Files, str]] = {}
+        # What was refused at the start is taken to be as it is at the first look.
+        self._refused: dict[int, tuple[Files | None, str]] = {number: (None, why) for number, why in refused.items()}
         self._predecessor: _Predecessor | None = None
-        self._asked = asyncio.Event()
+        self._asked = False
+        self._wake = asyncio.Event()
         self._look_at = time.monotonic() if settings.model.poll_seconds else inf
         self._garbage_at = inf
         self._files: Mapping[int, Files] = {}
@@ -133,7 +139,7 @@ class Rollout:
         self._tally.refused += refused
         if outcomes and isinstance(outcomes[-1], bytes):
             self._recent.note(chunk[-1].value)
-        before = self._predecessor
+        before = self._on_probation_after
         if not refused or before is None or self._tally.ranked < _PROBATION_RECORDS:
             return
         if (share := self._tally.share) > before.share + _PROBATION_SHARE:
@@ -143,16 +149,22 @@ class Rollout:
     def instead_of(self, ranker: Ranker, error: ModelFailed) -> Ranker | None:
         """What to rank with where *ranker* is at fault: the version before while this one is on probation."""
         if ranker is self.current:
-            if self._predecessor is None:
+            if self._on_probation_after is None:
                 return None
             self._roll_back(str(error))
         return self.current
+
+    @property
+    def _on_probation_after(self) -> _Predecessor | None:
+        before = self._predecessor
+        return None if before is None or time.monotonic() >= before.until else before
 
     def _roll_back(self, reason: str) -> None:
         assert self._predecessor is not None  # noqa: S101 - whoever calls has looked
         number = int(self.current.predictor.version)
         before, self._predecessor = self._predecessor.ranker, None
         self._garbage_at = time.monotonic() + _GARBAGE_SECONDS
+        self._wake.set()
         self._begin(before)
         self._refuse(number, self._files.get(number, ()), VersionRefused("failed", reason), outcome="rolled_back")
         self._observer.model_serves(before.predictor)
@@ -161,7 +173,8 @@ class Rollout:
 
     def look_now(self) -> None:
         """Look at the folder without waiting for the next time."""
-        self._asked.set()
+        self._asked = True
+        self._wake.set()
 
     async def run(self) -> None:
         """Look at the folder again and again; ends at once where there are no versions to choose from."""
@@ -179,7 +192,7 @@ class Rollout:
         while True:
             await self._wait()
             self._let_go()
-            if self._asked.is_set() or time.monotonic() >= self._look_at:
+            if self._asked or time.monotonic() >= self._look_at:
                 await self._look()
 
     async def _wait(self) -> None:
@@ -187,9 +200,10 @@ class Rollout:
         due = min(self._look_at, self._predecessor.until if self._predecessor else inf, self._garbage_at)
         try:
             async with asyncio.timeout(None if due == inf else max(0.0, due - time.monotonic())):
-                await self._asked.wait()
+                await self._wake.wait()
         except TimeoutError:
             pass
+        self._wake.clear()
 
     def _let_go(self) -> None:
         now = time.monotonic()
@@ -201,15 +215,14 @@ class Rollout:
             self._garbage_at = inf
 
     async def _look(self) -> None:
-        asked = self._asked.is_set()
-        self._asked.clear()
+        asked, self._asked = self._asked, False
         trouble = None
         try:
-            sighting = await _in_thread(self._looked)
+            sighting, trouble = await self._sighted()
             if asked:
                 # Whoever asks does so when the files are there; a second look shows that they are complete.
                 await asyncio.sleep(_SECOND_LOOK_SECONDS)
-                sighting = await _in_thread(self._looked)
+                sighting, trouble = await self._sighted()
             if (number := self._wanted(sighting)) is not None:
                 await self._bring_in(number, sighting.complete[number])
         except ModelNotUsable as error:
@@ -222,15 +235,33 @@ class Rollout:
         poll = self._settings.model.poll_seconds
         self._look_at = time.monotonic() + poll / _LOOKS_PER_POLL if poll else inf
 
-    def _looked(self) -> Sighting:
-        self._sync()
-        return self._repository.look()
+    def _looked(self, serving: int, refused: Collection[int]) -> tuple[Sighting, str | None]:
+        """What is there, and what kept the folder from being brought up to date."""
+        trouble = None
+        try:
+            if self._sync is not None:
+                self._sync(serving, refused)
+        except ModelNotUsable as error:
+            trouble = str(error)
+        return self._repository.look(), trouble
+
+    async def _sighted(self) -> tuple[Sighting, str | None]:
+        serving, refused = int(self.current.predictor.version), set(self._refused)
+        try:
+            async with asyncio.timeout(self._settings.model.load_timeout_seconds):
+                return await _in_thread(lambda: self._looked(serving, refused))
+        except TimeoutError:
+            raise ModelNotUsable(
+                f"looking took longer than MODEL_LOAD_TIMEOUT_SECONDS={self._settings.model.load_timeout_seconds:g}"
+            ) from None
 
     def _wanted(self, sighting: Sighting) -> int | None:
         """The version to bring in; None: the one that serves is the one to serve."""
         self._files = sighting.there
-        for number, (files, _) in list(self._refused.items()):
-            if sighting.there.get(number) != files:
+        for number, (files, why) in list(self._refused.items()):
+            if files is None and number in sighting.there:
+                self._refused[number] = sighting.there[number], why
+            elif sighting.there.get(number) != files:
                 del self._refused[number]
         serving = int(self.current.predictor.version)
         numbers = {number for number in sighting.complete if number not in self._refused}
@@ -251,6 +282,8 @@ class Rollout:
         finally:
             self.trying = None
         probation = self._settings.model.probation_seconds
+        # What was kept until now goes.
+        self._garbage_at = time.monotonic() + _GARBAGE_SECONDS
         self._predecessor = _Predecessor(self.current, self._tally.share, time.monotonic() + probation)
         self._begin(ranker)
         self._observer.model_loaded(ranker.predictor)
@@ -270,9 +303,14 @@ class Rollout:
                 return examine(settings, self._load(settings), values)
 
         try:
-            return await _in_thread(load)
-        except ModelError as error:
-            raise VersionRefused("failed", str(error)) from error
+            async with asyncio.timeout(model.load_timeout_seconds):
+                return await _in_thread(load)
+        except VersionRefused:
+            raise
+        except TimeoutError:
+            raise VersionRefused("failed", f"it was not loaded after {model.load_timeout_seconds:g} s") from None
+        except Exception as error:  # whatever it is, the version that serves goes on
+            raise VersionRefused("failed", str(error) or type(error).__name__) from error
 
     def _refuse(self, number: int, files: Files, error: VersionRefused, *, outcome: str) -> None:
         self._refused[number] = files, str(error)
@@ -285,7 +323,7 @@ class Rollout:
 
     def status(self) -> dict[str, Any]:
         """What `/status` tells of versions."""
-        before = self._predecessor
+        before = self._on_probation_after
         return {
             "on_probation_after": before and before.ranker.predictor.version,
             "trying": self.trying,

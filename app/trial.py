@@ -1,14 +1,14 @@
 """Whether a version of the model may take over."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from app.assembly import load_predictor, make_ranker
 from app.errors import StartFailed, VersionRefused
 from app.ranker import Ranker
 from config.settings import Settings
-from models.errors import ModelError
-from models.predictor import Predictor
+from models.errors import ModelError, OutOfMemory, RowsRefused
+from models.predictor import Columns, Predictor, TopK, height
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +34,27 @@ def examine(settings: Settings, predictor: Predictor, values: Sequence[bytes]) -
     for _, rejection in decoded.rejected:
         raise VersionRefused("rejected", f"records that feed the serving version do not feed it: {rejection.message}")
     for group in decoded.groups:
-        try:
-            ranking = predictor.predict(group.columns)
-        except ModelError as error:
-            raise VersionRefused("rejected", f"it refuses records that the serving version ranks: {error}") from error
-        if settings.model.non_finite == "reject" and not ranking.finite.all():
-            raise VersionRefused("rejected", "its scores of recent records are NaN or infinite")
+        most = settings.batch.max_size
+        for ranking in _ranked(predictor, group.columns, min(most, predictor.largest_batch or most)):
+            if settings.model.non_finite == "reject" and not ranking.finite.all():
+                raise VersionRefused("rejected", "its scores of recent records are NaN or infinite")
     return ranker
+
+
+def _ranked(predictor: Predictor, columns: Columns, most: int) -> Iterator[TopK]:
+    """Yield what the model says of the rows, *most* at a time, or fewer where memory does not hold so many."""
+    for start in range(0, height(columns), most):
+        part = {name: column[start : start + most] for name, column in columns.items()}
+        try:
+            yield predictor.predict(part)
+        except OutOfMemory as error:
+            if most == 1:
+                raise VersionRefused("failed", f"it has no memory for a single record: {error}") from error
+            yield from _ranked(predictor, part, most // 2)
+        except RowsRefused as error:
+            raise VersionRefused("rejected", f"it refuses records that the serving version ranks: {error}") from error
+        except ModelError as error:
+            raise VersionRefused("failed", str(error)) from error
 
 
 def verdict(settings: Settings, values: Sequence[bytes]) -> tuple[str, str] | None:

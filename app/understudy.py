@@ -6,6 +6,7 @@ takes a tenth of a second and little of the processor, and leaves nothing behind
 
 import asyncio
 import copyreg
+import ctypes
 import json
 import os
 import pickle
@@ -25,6 +26,7 @@ from config.settings import SecuritySettings, Settings
 _LENGTH_BYTES = 8
 _LONGEST = 300
 _NICENESS = 19
+_PR_SET_PDEATHSIG = 1
 
 
 def read_only(items: dict[Any, Any]) -> MappingProxyType[Any, Any]:
@@ -40,6 +42,7 @@ class Understudy:
 
     def __init__(self) -> None:
         self._process: asyncio.subprocess.Process | None = None
+        self._ready = False
 
     async def start(self) -> None:
         """Start the process, unless it runs.
@@ -51,6 +54,7 @@ class Understudy:
             return
         pipe = asyncio.subprocess.PIPE
         command = tethered([sys.executable, "-m", "app.understudy"])
+        self._ready = False
         self._process = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe, start_new_session=True)
 
     async def try_out(self, settings: Settings, values: Sequence[bytes], *, timeout_seconds: float) -> None:
@@ -58,9 +62,10 @@ class Understudy:
 
         Raises:
             VersionRefused: it does not load, answer or fit, crashes, or takes longer than *timeout_seconds*.
-            OSError: no process can be started to try it.
+            OSError: no process can be started to try it, or it is not ready for that within *timeout_seconds*.
         """
         await self.start()
+        await self._until_ready(timeout_seconds)
         try:
             async with asyncio.timeout(timeout_seconds):
                 refusal = await self._ask(_question(settings, values))
@@ -75,12 +80,29 @@ class Understudy:
         if refusal is not None:
             raise VersionRefused(*refusal)
 
+    async def _until_ready(self, timeout_seconds: float) -> None:
+        """Wait until TensorFlow is imported, which takes long where the service needs the processor."""
+        if self._ready:
+            return
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                await self._read()
+        except TimeoutError:
+            raise OSError(f"the process that tries versions is not ready after {timeout_seconds:g} s") from None
+        except asyncio.IncompleteReadError as error:
+            raise OSError("the process that tries versions ended before it was ready") from error
+        self._ready = True
+
     async def _ask(self, question: bytes) -> Any:
         assert self._process is not None  # noqa: S101 - it was started
-        assert self._process.stdin is not None  # noqa: S101 - both are pipes
-        assert self._process.stdout is not None  # noqa: S101
+        assert self._process.stdin is not None  # noqa: S101 - with a pipe
         self._process.stdin.write(len(question).to_bytes(_LENGTH_BYTES) + question)
         await self._process.stdin.drain()
+        return await self._read()
+
+    async def _read(self) -> Any:
+        assert self._process is not None  # noqa: S101 - it was started
+        assert self._process.stdout is not None  # noqa: S101 - with a pipe
         length = int.from_bytes(await self._process.stdout.readexactly(_LENGTH_BYTES))
         return json.loads(await self._process.stdout.readexactly(length))
 
@@ -113,11 +135,15 @@ def main() -> None:
     from models import saved_model  # noqa: F401 - this takes the time
 
     collector.spare()
+    _write(answers, b"null")  # ready
     while head := questions.read(_LENGTH_BYTES):
         settings, values = pickle.loads(questions.read(int.from_bytes(head)))  # noqa: S301 - from who started us
-        answer = _in_a_copy(lambda: verdict(settings, values))  # noqa: B023 - over before the next turn
-        answers.write(len(answer).to_bytes(_LENGTH_BYTES) + answer)
-        answers.flush()
+        _write(answers, _in_a_copy(lambda: verdict(settings, values)))  # noqa: B023 - over before the next turn
+
+
+def _write(answers: IO[bytes], answer: bytes) -> None:
+    answers.write(len(answer).to_bytes(_LENGTH_BYTES) + answer)
+    answers.flush()
 
 
 def _in_a_copy(call: Any) -> bytes:
@@ -125,6 +151,7 @@ def _in_a_copy(call: Any) -> bytes:
     reading, writing = os.pipe()
     with tempfile.TemporaryFile() as noise:
         if not (pid := os.fork()):
+            _end_with(os.getppid())
             os.dup2(noise.fileno(), 1)
             os.dup2(noise.fileno(), 2)
             with os.fdopen(writing, "wb") as answer:
@@ -136,6 +163,13 @@ def _in_a_copy(call: Any) -> bytes:
         _, status = os.waitpid(pid, 0)
         code = os.waitstatus_to_exitcode(status)
         return said if not code else json.dumps(("failed", f"the process that tried it {_ended(code, noise)}")).encode()
+
+
+def _end_with(parent: int) -> None:
+    """Let Linux kill this process when its parent dies, which a copy does not inherit."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
 
 
 def _ended(code: int, noise: IO[bytes]) -> str:
@@ -150,8 +184,8 @@ def _ended(code: int, noise: IO[bytes]) -> str:
 
 def _give_way() -> None:
     """Let the service have the processor first."""
-    os.nice(_NICENESS)
-    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    with suppress(OSError):
+        os.nice(_NICENESS)
     # Where Linux shares the processor out by session first, all that counts within a session only, and ours is our own.
     with suppress(OSError):
         Path("/proc/self/autogroup").write_text(str(_NICENESS), "ascii")

@@ -5,14 +5,14 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NoReturn
 
 from faust.types import TP
 
 from app import collector
-from app.assembly import load_predictor, local, make_pipeline, make_ranker, make_scorer
+from app.assembly import load_newest, load_predictor, local, make_pipeline, make_ranker, make_scorer
 from app.errors import ServiceError, StartFailed, Stuck
 from app.health import Health
 from app.kafka.brokers import Brokers
@@ -34,6 +34,7 @@ from app.web.server import WebServer
 from config.settings import Settings
 from models.errors import ModelError
 from models.predictor import Predictor
+from models.remote import Mirror
 
 logger = logging.getLogger(__name__)
 
@@ -173,10 +174,15 @@ class Worker:
         loop = asyncio.get_running_loop()
         try:
             self._settings, self._mirror = await loop.run_in_executor(self._executor, local, self._settings)
-            predictor = await loop.run_in_executor(self._executor, self._load_version, self._settings)
+            predictor, self._refused = await loop.run_in_executor(
+                self._executor, load_newest, self._settings, self._load_version
+            )
         except ModelError:
             self._metrics.model_refused("failed")
             raise
+        for number, why in self._refused.items():
+            self._metrics.model_refused("failed")
+            logger.error("a version of the model is not served: %s", why, extra={"version": str(number)})
         self._metrics.model_loaded(predictor)
         logger.info(
             "model loaded and warm",
@@ -197,7 +203,8 @@ class Worker:
             load=self._load_version,
             limit=scorer.limit,
             observer=self._metrics,
-            sync=self._mirror.sync if self._mirror is not None else lambda: None,
+            sync=None if self._mirror is None else _synced(self._mirror),
+            refused=self._refused,
         )
         self._health.rollout = self._rollout = rollout
         self._pipeline = make_pipeline(
@@ -305,3 +312,7 @@ class Worker:
         seconds = self._settings.service.shutdown_timeout_seconds
         most = seconds - min(LEAVING_SECONDS, seconds / 2)
         return min(most, STUCK_DRAIN_SECONDS) if isinstance(self._health.failure, Stuck) else most
+
+
+def _synced(mirror: Mirror) -> Callable[[int, Collection[int]], None]:
+    return lambda serving, refused: mirror.sync(serving=serving, refused=refused)

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
 from config.group import Group
 from config.values import INT32_MAX, ByteCount, Count, Device, FieldPaths, Local, Location, Sha256, Text, Version, only
@@ -96,6 +96,14 @@ class ModelSettings(Group):
         validation_alias="MODEL_SHA256",
         description="what a remote archive or file must hash to; of a remote folder the fingerprint",
     )
+
+    @field_validator("sha256")
+    @classmethod
+    def _belong_to_a_url(cls, digest: str | None, info: ValidationInfo) -> str | None:
+        if digest is not None and isinstance(info.data.get("path"), Path):
+            raise ValueError("is for a remote MODEL_PATH; streamrank inspect shows the fingerprint of a local one")
+        return digest
+
     cache_path: Annotated[Path, Local] | None = Field(
         None,
         validation_alias="MODEL_CACHE_PATH",

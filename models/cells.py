@@ -20,6 +20,8 @@ def pad_value_for(spec: TensorSpec, value: float) -> Any:
         return b""
     if spec.dtype in INTEGERS and not (value.is_integer() and _holds(spec.dtype, value)):
         raise ModelNotUsable(f"input {spec.name!r} is {spec.dtype} and cannot be padded with {value:g}")
+    if spec.dtype == "float16" and abs(value) > np.finfo(np.float16).max:
+        raise ModelNotUsable(f"input {spec.name!r} is float16 and cannot be padded with {value:g}")
     return int(value) if spec.dtype in INTEGERS else bool(value) if spec.dtype == "bool" else value
 
 

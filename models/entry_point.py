@@ -16,6 +16,10 @@ from models.scores import NUMERIC, Output
 from models.signature import Signature, TensorSpec
 
 _TAKEN = NUMERIC | {"bool", "string"}
+_COMPOSITE = {
+    "sparse": (tf.SparseTensor, tf.SparseTensorSpec),
+    "ragged": (tf.RaggedTensor, tf.RaggedTensorSpec),
+}
 
 
 class _Argument(NamedTuple):
@@ -183,5 +187,8 @@ def _outputs(function: Any) -> tuple[Output, ...]:
 
 
 def _output(name: str, tensor: Any) -> Output:
+    for kind, types in _COMPOSITE.items():
+        if isinstance(tensor, types):
+            return Output(name, kind, None)  # no scores to rank by
     shape = None if tensor.shape.rank is None else tuple(tensor.shape.as_list())
     return Output(name, tensor.dtype.name, shape)

@@ -3,6 +3,8 @@
 from typing import Any
 
 from models.entry_point import EntryPoint
+from models.errors import ModelNotUsable
+from models.failures import first_line
 from models.runtime import tf
 from models.scores import Output
 
@@ -34,7 +36,10 @@ def build_ranking(
             ranking.append(_picked(outputs[row_labels.name], columns, indices))
         return ranking
 
-    return tf.function(rank, autograph=False, jit_compile=xla or None).get_concrete_function(*entry.specs)
+    try:
+        return tf.function(rank, autograph=False, jit_compile=xla or None).get_concrete_function(*entry.specs)
+    except (TypeError, ValueError) as error:  # what the graph's own shapes or types do not allow
+        raise ModelNotUsable(f"signature {entry.signature.name!r} cannot be ranked: {first_line(error)}") from error
 
 
 def _table(scores: Any, spec: Output, columns: int | None) -> Any:

@@ -78,6 +78,8 @@ def _of_tensors(entries: Iterable[bytes], signature: Signature) -> Columns:
     columns = {}
     for spec in signature.inputs:
         array = tf.io.parse_tensor(tensors[spec.name], spec.dtype).numpy()
+        if not array.ndim or not len(array):
+            raise ValueError(f"the input {spec.name!r} brings no row")
         columns[spec.name] = _objects(array) if spec.loose else array
     return columns
 

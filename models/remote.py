@@ -1,9 +1,10 @@
 """A copy on this machine of a model, or of a folder of versions, that lies elsewhere."""
 
 import hashlib
+import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,13 +49,16 @@ class Mirror:
     def __init__(self, url: str, cache: Path, *, version: str = LATEST, sha256: str | None = None) -> None:
         self.url = url
         # A query may be a signature, with which anybody may read what lies there.
-        self._shown = url.partition("?")[0]
+        self._shown, _, self._query = url.partition("?")
         self._version = version
         self._sha256 = sha256
         self._name = url.split("?", maxsplit=1)[0].rstrip("/").rsplit("/", 1)[-1]
-        self._place = cache / hashlib.sha256(url.encode()).hexdigest()[:16]
+        self._place = cache / hashlib.sha256(self._shown.encode()).hexdigest()[:16]
         self._shelf = self._place / "versions" / self._name
         self._before: dict[int, _Version] = {}
+        # What could not be copied is not asked for again before it changes.
+        self._failed: dict[int, _Version] = {}
+        self._store: tuple[Any, str] | None = None
 
     def fetch(self) -> Path:
         """Copy what is there now, and return where it can be loaded from.
@@ -78,8 +82,12 @@ class Mirror:
             self._show_version(files, folder, number)
             return self._shelf
 
-    def sync(self) -> None:
-        """Copy a newer version once two looks agree about its files, and drop those that are gone or old.
+    def sync(self, *, serving: int | None = None, refused: Collection[int] = ()) -> None:
+        """Drop versions that are gone or old, and copy the newest acceptable one once two looks agree about its files.
+
+        Args:
+            serving: the version that is kept as long as it is there.
+            refused: versions that are not wanted.
 
         Raises:
             ModelNotUsable: as `fetch`.
@@ -91,36 +99,58 @@ class Mirror:
             versions = _versions(_listing(files, folder))
             complete = [number for number, version in versions.items() if self._before.get(number) == version]
             self._before = versions or self._before
-            if complete:
-                self._show_version(files, folder, max(complete))
-            here = sorted(int(each.name) for each in self._shelf.iterdir() if each.name.isdecimal())
-            for number in here:
-                if number not in versions or number not in here[-_KEPT:]:
-                    shutil.rmtree(self._shelf / str(number), ignore_errors=True)
+            self._drop(versions, {serving})
+            self._failed = {number: old for number, old in self._failed.items() if versions.get(number) == old}
+            wanted = [number for number in complete if number not in refused and number not in self._failed]
+            if not wanted:
+                return
+            try:
+                self._show_version(files, folder, max(wanted))
+            except BaseException:
+                self._failed[max(wanted)] = versions[max(wanted)]
+                raise
+            self._drop(versions, {serving, max(wanted)})
+
+    def _drop(self, versions: Collection[int], needed: Collection[int | None]) -> None:
+        here = sorted(int(each.name) for each in self._shelf.iterdir() if each.name.isdecimal())
+        for number in here:
+            if number not in versions or (number not in here[-_KEPT:] and number not in needed):
+                shutil.rmtree(self._shelf / str(number), ignore_errors=True)
 
     def _open(self) -> tuple[Any, str]:
-        files, path = fsspec.core.url_to_fs(self.url)
-        files.invalidate_cache()
-        return files, path.rstrip("/")
+        if self._store is None:
+            # One of our own: what fsspec keeps for all goes by the URL, not by what the environment says.
+            files, path = fsspec.core.url_to_fs(self.url, skip_instance_cache=True)
+            self._store = files, path.rstrip("/")
+        self._store[0].invalidate_cache()
+        return self._store
 
     @contextmanager
     def _naming(self) -> Iterator[None]:
         try:
             yield
-        except ModelNotUsable as error:
-            raise ModelNotUsable(f"model path {self._shown}: {error}") from error
-        except ImportError as error:
-            raise ModelNotUsable(
-                f"model path {self.url}: {error}; pip install 'streamrank[s3]', [gcs] or [azure]"
-            ) from error
         except Exception as error:  # every service has its own errors
-            reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
-            raise ModelNotUsable(f"model path {self._shown}: {reason or type(error).__name__}") from error
+            if isinstance(error, ImportError):
+                reason = f"{error}; pip install 'streamrank[s3]', [gcs] or [azure]"
+            elif isinstance(error, OSError) and error.errno:
+                reason = os.strerror(error.errno)
+            else:
+                reason = str(error) or type(error).__name__
+            if self._query:
+                reason = reason.replace(self._query, "***")
+            # Without the cause, which would show the whole URL.
+            raise ModelNotUsable(f"model path {self._shown}: {reason}") from None
 
     def _show_version(self, files: Any, folder: str, number: int) -> None:
         version, place = self._before[number], self._shelf / str(number)
-        if not place.exists():
-            self._show(files, f"{folder}/{version.folder}", version.listing, place)
+        # Beside the copy stands what it is a copy of: a version may have been listed before all of it was there.
+        note = self._place / "listings" / f"{number}.json"
+        wanted = json.dumps([version.listing, self._sha256])
+        if place.is_dir() and note.is_file() and note.read_text("utf-8") == wanted:
+            return
+        self._show(files, f"{folder}/{version.folder}", version.listing, place)
+        note.parent.mkdir(exist_ok=True)
+        note.write_text(wanted, "utf-8")
 
     def _show(self, files: Any, folder: str, listing: Listing, place: Path) -> Path:
         """Copy the files of a folder, check them, and show them at *place*."""
@@ -158,9 +188,12 @@ class Mirror:
 def _listing(files: Any, folder: str) -> Listing:
     """All files below *folder*."""
     found = files.find(folder, detail=True)
+    names = {path: path.removeprefix(folder).lstrip("/") for path in found}
+    if strays := [name for name in names.values() if ".." in name.split("/")]:
+        raise ModelNotUsable(f"a name would lead out of its folder: {strays[0]}")
     # Stores of objects have no times that change with nothing else, and file systems no checksums.
     return {
-        path.removeprefix(folder).lstrip("/"): (
+        names[path]: (
             int(about["size"]),
             str(about.get("ETag") or about.get("etag") or about.get("md5Hash") or about.get("mtime") or ""),
         )
@@ -187,7 +220,7 @@ def _download(files: Any, path: str, file: Path, size: int | None) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     files.get_file(path, str(file))
     if size is not None and file.stat().st_size != size:
-        raise ModelNotUsable(f"{path} was cut off: {file.stat().st_size} of {size} bytes came")
+        raise ModelNotUsable(f"it was cut off: {file.stat().st_size} of {size} bytes came")
 
 
 def _shown(new: Path, place: Path) -> Path:

@@ -28,11 +28,13 @@ class Repository:
     """Tells which versions are there, and which of them are no longer being written.
 
     Args:
-        path: a folder of SavedModels named by their version number; anything else has no versions.
+        path: a folder of models named by their version number; anything else has no versions.
+        whole: whether versions appear there whole, so that the first look will do.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, whole: bool = False) -> None:
         self._path = path
+        self._whole = whole
         self._before: Mapping[int, Files] = {}
 
     def look(self) -> Sighting:
@@ -45,7 +47,8 @@ class Repository:
             there = {number: _files(folder) for number, folder in versions.folders(self._path).items()}
         except OSError as error:
             raise ModelNotUsable(f"model path {self._path}: {error.strerror or error}") from error
-        complete = {number: files for number, files in there.items() if self._before.get(number) == files}
+        before = there if self._whole else self._before
+        complete = {number: files for number, files in there.items() if before.get(number) == files}
         self._before = there
         return Sighting(there, complete)
 

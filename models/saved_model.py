@@ -6,7 +6,7 @@ from typing import Any
 
 from models.device import Device, choose_device
 from models.entry_point import EntryPoint, find_entry_point
-from models.errors import ModelError, SizesOpen
+from models.errors import ModelError, ModelNotUsable, SizesOpen
 from models.failures import as_model_error
 from models.fingerprint import read_contents
 from models.labels import Labels, choose_labels
@@ -50,6 +50,15 @@ def read(folder: Path, options: Options, *, fingerprint: str | None = None) -> "
     scores = choose_scores(entry.outputs, options.scores_output, batch=batch)
     labels = choose_labels(entry.outputs, scores, path=options.labels_path, wanted=options.labels_output, batch=batch)
     columns = scores.columns if labels.names is None else len(labels.names)
+    if columns is None and options.pad_value is not None and any(spec.loose for spec in entry.signature.inputs):
+        raise ModelNotUsable(
+            f"output {scores.name!r} has as many scores as a row is long, so rows cannot be padded to one length: "
+            "leave the pad value unset, or give the labels"
+        )
+    if options.xla and columns == 2 and scores.columns == 1:
+        raise ModelNotUsable(
+            "two labels for one column need a check that the score is a probability, which XLA leaves out"
+        )
     return SavedModelPredictor(
         options,
         device=device,

@@ -165,6 +165,9 @@ class _Interpreters:
         if self._signature not in signatures:
             there = ", ".join(sorted(signatures))
             raise ModelNotUsable(f"the model has no signature {self._signature!r}; there are: {there}")
+        if len(signatures) > 1:
+            there = ", ".join(sorted(signatures))
+            raise ModelNotUsable(f"the file has several signatures ({there}); convert it with the one to serve alone")
         runner = interpreter.get_signature_runner(self._signature)
         named = getattr(runner, f"get_{kind}_details")()
         return {name: details.get(about["index"], about) for name, about in named.items()}
@@ -174,7 +177,8 @@ class _Interpreters:
         rows = {int(about["shape"][0]) for about in self.inputs.values() if len(about["shape"])}
         columns = {name: np.zeros(_shape(about, 2), about["dtype"]) for name, about in self.inputs.items()}
         try:
-            if all(len(self.run(columns, name)) == 2 for name in self.outputs):
+            rows_of = [name for name, about in self.outputs.items() if len(about["shape"])]
+            if all(len(self.run(columns, name)) == 2 for name in rows_of):
                 return None
         except ModelError:
             pass
@@ -193,6 +197,7 @@ class _Interpreters:
             raise ModelUnavailable(f"{type(error).__name__}: {error}") from error
         try:
             with self._one() as interpreter:
+                interpreter.reset_all_variables()  # or a batch would remember the one before
                 self._feed(interpreter, arrays)
                 interpreter.invoke()
                 found: npt.NDArray[Any] = interpreter.get_tensor(self.outputs[output]["index"])

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import signal
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,7 +16,7 @@ import pytest
 
 from app.ports import free_ports
 from app.worker import Worker
-from config.settings import load_settings
+from config.settings import Settings, load_settings
 from models.fingerprint import read_contents
 from tests.app.running import Run, in_this_process
 from tests.app.test_metrics import samples
@@ -159,6 +160,8 @@ async def test_a_pinned_version_stays(topics: Topics, shelf: Shelf) -> None:
         os.kill(os.getpid(), signal.SIGHUP)
         await run.send(1.0)
         assert run.health.rollout is not None
+        # Nobody looks: whoever did would have started the process that tries versions.
+        assert run.health.rollout._understudy._process is None
         assert run.version == "1"
 
 
@@ -258,7 +261,7 @@ async def test_a_bad_version_stays_out_and_is_reported_and_tried_again_only_when
     kind: str, topics: Topics, shelf: Shelf, caplog: pytest.LogCaptureFixture
 ) -> None:
     put, outcome, reason = BAD[kind]
-    async with serving(topics, shelf, MODEL_LOAD_TIMEOUT_SECONDS="6") as run:
+    async with serving(topics, shelf, MODEL_LOAD_TIMEOUT_SECONDS="6" if kind == "hanging" else "60") as run:
         await run.send(1.0, 2.0)
         put(shelf)
         await run.until(lambda: run.refused.keys() == {"2"})
@@ -277,6 +280,54 @@ async def test_a_bad_version_stays_out_and_is_reported_and_tried_again_only_when
         assert run.refused == {}
     found = await asyncio.to_thread(outputs, topics)
     assert found == {0: ("1", 1.0), 1: ("1", 2.0), 2: ("1", 3.0)}
+
+
+@pytest.mark.parametrize("kind", ["truncated", "no scores"])
+async def test_a_start_takes_the_newest_version_that_works(
+    kind: str, topics: Topics, shelf: Shelf, caplog: pytest.LogCaptureFixture
+) -> None:
+    BAD[kind][0](shelf)
+    (shelf.folder / "9").mkdir()
+    async with serving(topics, shelf) as run:
+        await run.send(1.0)
+        assert (run.version, run.loads("failed"), run.loads("loaded")) == ("1", 1, 1)
+        assert run.refused.keys() == {"2"}
+        assert [each.version for each in caplog.records if "is not served" in each.getMessage()] == ["2"]  # type: ignore[attr-defined]
+        # It is tried again when it changes.
+        shelf.remove(2)
+        shelf.put(2)
+        await run.serves("2")
+
+
+async def test_whatever_goes_wrong_in_the_service_itself_the_old_version_goes_on(
+    topics: Topics, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with serving(topics, shelf, MODEL_LOAD_TIMEOUT_SECONDS="30") as run:
+        await run.send(1.0)
+        rollout = run.health.rollout
+        assert rollout is not None
+
+        def broken(_: Any) -> Any:
+            raise ZeroDivisionError("of all things")
+
+        monkeypatch.setattr(rollout, "_load", broken)
+        shelf.put(2)
+        await run.until(lambda: run.refused.keys() == {"2"})
+        assert run.refused["2"] == "of all things"
+        go_on = threading.Event()
+        monkeypatch.setattr(rollout, "_load", lambda _: go_on.wait(60))
+        monkeypatch.setattr(rollout, "_settings", shorter(rollout._settings))
+        shelf.put(3)
+        await run.until(lambda: run.refused.keys() == {"2", "3"})
+        go_on.set()
+        assert run.refused["3"] == "it was not loaded after 8 s"
+        await run.send(2.0)
+    assert await asyncio.to_thread(outputs, topics) == {0: ("1", 1.0), 1: ("1", 2.0)}
+
+
+def shorter(settings: Settings) -> Settings:
+    model = settings.model.model_copy(update={"load_timeout_seconds": 8.0})
+    return settings.model_copy(update={"model": model})
 
 
 async def test_a_version_that_refuses_more_than_the_one_before_goes_back(topics: Topics, shelf: Shelf) -> None:

@@ -36,6 +36,7 @@ WRONG = [
     ("MODEL_PATH", "ftp://host/model", "must be a path on this machine, or a URL that begins with one of " + SCHEMES),
     ("MODEL_PATH", "https://host/model", "must be a file that ends with one of " + WHOLE + ": HTTP lists no folders"),
     *(("MODEL_SHA256", value, "must be 64 hexadecimal digits") for value in ("abc", "g" * 64)),
+    ("MODEL_SHA256", "a" * 64, "is for a remote MODEL_PATH; streamrank inspect shows the fingerprint of a local one"),
     ("MODEL_LABELS_PATH", "https://host/labels", REMOTE),
     *(("MODEL_VERSION", value, "must be latest or the number of a version") for value in ("newest", "-1", "1.0")),
     *(("MODEL_DEVICE", value, DEVICE_RULE) for value in ("GPU", "gpu:", "gpu:x", "cuda", "tpu")),

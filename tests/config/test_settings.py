@@ -93,7 +93,7 @@ EVERY_VARIABLE = {
     "KAFKA_SSL_CERTFILE": ("cert.pem", Path("cert.pem")),
     "KAFKA_SSL_KEYFILE": ("key.pem", Path("key.pem")),
     "KAFKA_SSL_KEY_PASSWORD": ("hush", SecretStr("hush")),
-    "MODEL_PATH": ("models/mine", Path("models/mine")),
+    "MODEL_PATH": ("s3://bucket/mine", "s3://bucket/mine"),
     "MODEL_NAME": ("mlp", "mlp"),
     "MODEL_VERSION": ("003", "003"),
     "MODEL_SIGNATURE": ("predict", "predict"),

@@ -122,6 +122,72 @@ def test_a_folder_must_hash_to_its_fingerprint(bucket: Bucket, tmp_path: Path) -
     assert contents(tmp_path / "other") == {}
 
 
+def test_a_version_that_was_listed_too_early_is_copied_again(bucket: Bucket, tmp_path: Path) -> None:
+    bucket.put("mine/1")
+    mirror = Mirror(f"{bucket.url}/mine", tmp_path)
+    shelf = mirror.fetch()
+    bucket.put("mine/2", {"saved_model.pb": b"graph"})
+    mirror.sync()
+    mirror.sync()
+    assert contents(shelf / "2") == {"saved_model.pb": b"graph"}
+    bucket.put("mine/2")
+    mirror.sync()
+    mirror.sync()
+    assert contents(shelf / "2") == FILES
+    # So does a start that finds an older copy.
+    bucket.put("mine/2", {"saved_model.pb": b"another graph"})
+    assert contents(Mirror(f"{bucket.url}/mine", tmp_path).fetch() / "2")["saved_model.pb"] == b"another graph"
+
+
+def test_a_copy_from_before_is_checked_too(bucket: Bucket, tmp_path: Path) -> None:
+    bucket.put("mine/1")
+    Mirror(f"{bucket.url}/mine", tmp_path).fetch()
+    with pytest.raises(ModelNotUsable, match="it hashes to"):
+        Mirror(f"{bucket.url}/mine", tmp_path, sha256="0" * 64).fetch()
+
+
+def test_a_name_that_leads_out_of_its_folder_is_refused(bucket: Bucket, tmp_path: Path) -> None:
+    bucket.put("mine/1", FILES | {"../../../../../evil": b"evil"})
+    with pytest.raises(ModelNotUsable, match="a name would lead out of its folder"):
+        Mirror(f"{bucket.url}/mine", tmp_path / "a" / "b" / "c" / "d").fetch()
+    assert list(tmp_path.rglob("*evil*")) == []
+
+
+def test_what_cannot_be_copied_is_asked_for_once_and_keeps_nobody_from_seeing_what_is_gone(
+    bucket: Bucket, tmp_path: Path
+) -> None:
+    bucket.put("mine/1")
+    right = read_contents(write(tmp_path / "own")).fingerprint.removeprefix("sha256:")
+    mirror = Mirror(f"{bucket.url}/mine", tmp_path / "cache", sha256=right)
+    shelf = mirror.fetch()
+    bucket.put("mine/2", FILES | {"more": b"more"})
+    mirror.sync()
+    with pytest.raises(ModelNotUsable, match="it hashes to"):
+        mirror.sync()
+    mirror.sync()
+    bucket.remove("mine/1")
+    mirror.sync()
+    assert [each.name for each in shelf.iterdir()] == []
+
+
+def test_where_a_version_is_refused_the_newest_other_one_is_copied_and_the_serving_one_stays(
+    bucket: Bucket, tmp_path: Path
+) -> None:
+    for number in (2, 3):
+        bucket.put(f"mine/{number}")
+    mirror = Mirror(f"{bucket.url}/mine", tmp_path)
+    shelf = mirror.fetch()
+    for number in (4, 5):
+        bucket.put(f"mine/{number}")
+        mirror.sync(serving=3)
+        mirror.sync(serving=3, refused={4, 5} - {number})
+    mirror.sync(serving=3, refused={4, 5})
+    assert {each.name for each in shelf.iterdir()} == {"3", "4", "5"}
+    bucket.remove("mine/3")
+    mirror.sync(serving=3, refused={4, 5})
+    assert {each.name for each in shelf.iterdir()} == {"2", "4", "5"}
+
+
 @pytest.mark.parametrize("path", ["nothing", ""])
 def test_where_there_is_nothing_that_is_told(bucket: Bucket, tmp_path: Path, path: str) -> None:
     with pytest.raises(ModelNotUsable, match=rf"^model path {bucket.url}/{path}: "):
@@ -251,6 +317,18 @@ def test_a_broken_archive_is_refused(site: Site, tmp_path: Path) -> None:
 def test_a_file_that_is_not_there_is_told(site: Site, tmp_path: Path) -> None:
     with pytest.raises(ModelNotUsable, match=r"nothing\.tar\.gz: "):
         Mirror(f"{site.url}/nothing.tar.gz", tmp_path).fetch()
+
+
+@pytest.mark.parametrize("wrong", ["missing", "cut", "broken"])
+def test_the_query_of_a_signed_url_is_shown_nowhere(site: Site, tmp_path: Path, wrong: str) -> None:
+    query = "X-Amz-Signature=hushhush&b=1"
+    if wrong != "missing":
+        site.files[f"mine.tar.gz?{query}"] = b"x" * 100_000
+    site.cut_at = 5000 if wrong == "cut" else None
+    with pytest.raises(ModelNotUsable, match=r"^model path http://127\.0\.0\.1:\d+/mine\.tar\.gz: ") as refusal:
+        Mirror(f"{site.url}/mine.tar.gz?{query}", tmp_path).fetch()
+    assert "hush" not in str(refusal.value)
+    assert refusal.value.__cause__ is None
 
 
 def test_where_there_is_no_room_that_is_told(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -68,3 +68,9 @@ def test_a_folder_that_cannot_be_read_or_has_a_version_twice_is_told(tmp_path: P
     put(tmp_path, "01")
     with pytest.raises(ModelNotUsable, match="01 and 1 are the same version"):
         Repository(tmp_path).look()
+
+
+def test_where_versions_appear_whole_one_look_will_do(tmp_path: Path) -> None:
+    repository = Repository(tmp_path, whole=True)
+    put(tmp_path, "1")
+    assert set(repository.look().complete) == {1}

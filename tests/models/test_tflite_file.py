@@ -123,3 +123,21 @@ def test_a_folder_with_several_models_is_none(tf: Any, convert: Convert, load: L
     path.with_name("other.tflite").write_bytes(path.read_bytes())
     with pytest.raises(ModelNotUsable, match="neither a saved_model"):
         load(path.parent)
+
+
+def test_an_output_that_is_a_scalar_is_passed_over(tf: Any, convert: Convert, load: Load) -> None:
+    path = convert(lambda x: {"scores": x * 2, "mean": tf.reduce_mean(x)}, x=([None, 2], tf.float32))
+    assert load(path).predict({"x": np.ones((3, 2), np.float32)}).scores.tolist() == [[2.0, 2.0]] * 3
+
+
+def test_a_file_with_several_signatures_is_refused(tf: Any, load: Load, tmp_path: Path) -> None:
+    spec = tf.TensorSpec([None, 2], tf.float32, name="x")
+    made = {
+        name: tf.function(lambda x, factor=factor: {"scores": x * factor}, autograph=False).get_concrete_function(spec)
+        for name, factor in (("serving_default", 2.0), ("tripled", 3.0))
+    }
+    tf.saved_model.save(tf.Module(), str(tmp_path / "m"), signatures=made)
+    converter = tf.lite.TFLiteConverter.from_saved_model(str(tmp_path / "m"), signature_keys=list(made))
+    (tmp_path / "two.tflite").write_bytes(converter.convert())
+    with pytest.raises(ModelNotUsable, match=r"several signatures \(serving_default, tripled\); convert it"):
+        load(tmp_path / "two.tflite")

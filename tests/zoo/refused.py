@@ -107,6 +107,23 @@ CASES = (
         r"no output can hold scores \(numbers, \[None\], \[None, N\] or \[None, N, 1\]\); there are: map float32",
     ),
     Refused(
+        "ragged scores",
+        tf2(lambda tf: lambda x: {"scores": tf.RaggedTensor.from_tensor(x)}, X),
+        r"no output can hold scores .*; there are: scores",
+    ),
+    Refused(
+        "padded rows with as many scores as they are long",
+        tf2(_doubled, {"x": ([None, None], "float32")}),
+        r"as many scores as a row is long, so rows cannot be padded to one length",
+        settings={"MODEL_PAD_VALUE": "0"},
+    ),
+    Refused(
+        "two labels for one column, and XLA",
+        tf2(lambda tf: lambda x: {"spam": x * 2}, {"x": ([None], "float32")}),
+        r"need a check that the score is a probability, which XLA leaves out",
+        settings={"MODEL_XLA": "on", "BATCH_ALLOWED_SIZES": "4", "MODEL_LABELS_PATH": "{folder}/labels.txt"},
+    ),
+    Refused(
         "texts as scores",
         tf2(lambda tf: lambda x: {"label": tf.strings.as_string(x)}, X),
         r"no output can hold scores .*; there are: label string \[None, 3\]",
