@@ -2,6 +2,8 @@
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from app.inspection.options import Options, parse
 from app.inspection.text import as_json, as_text
@@ -23,14 +25,27 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _inspect(options: Options) -> int:
+    with TemporaryDirectory(prefix="streamrank-inspect-") as cache:
+        return _inspect_local(options, _local(options, Path(cache)))
+
+
+def _local(options: Options, cache: Path) -> Path:
+    if isinstance(options.place, Path):
+        return options.place
+    from models.remote import Mirror
+
+    return Mirror(options.place, cache, version=options.version).fetch()
+
+
+def _inspect_local(options: Options, path: Path) -> int:
     from models.versions import resolve
 
     # What needs no TensorFlow first: importing that takes seconds.
-    resolve(options.path, options.version)
+    resolve(path, options.version)
     from models.inspection import inspect
 
     found = inspect(
-        options.path,
+        path,
         version=options.version,
         signature=options.signature,
         device=options.device,

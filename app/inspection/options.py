@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.argument import of_kind
-from config.values import Device, Sizes, Version
+from config.values import Device, Location, Sizes, Url, Version
 
 _EXAMPLES = """\
 examples:
@@ -25,7 +25,7 @@ class Options:
     """The inspection's options.
 
     Attributes:
-        path: a SavedModel, or a folder of numbered versions.
+        place: a model, or a folder of numbered versions; here or elsewhere.
         version: `latest` or the number of a version.
         signature: the signature to serve; None: the usual one.
         device: `auto`, `cpu`, `gpu` or `gpu:N`.
@@ -33,7 +33,7 @@ class Options:
         json: print one JSON object.
     """
 
-    path: Path
+    place: Path | Url
     version: str
     signature: str | None
     device: str
@@ -44,7 +44,7 @@ class Options:
 def parse(arguments: Sequence[str]) -> Options:
     """Return the options; wrong ones end the process with status 2 and a message, as argparse does."""
     given = _parser().parse_args(arguments)
-    return Options(given.path, given.version, given.signature, given.device, given.sizes, given.json)
+    return Options(given.place, given.version, given.signature, given.device, given.sizes, given.json)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -55,7 +55,12 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("path", type=Path, metavar="MODEL_PATH", help="a SavedModel, or a folder of numbered versions")
+    parser.add_argument(
+        "place",
+        type=of_kind(Location),
+        metavar="MODEL_PATH",
+        help="a SavedModel, or a folder of numbered versions; a path, or a URL such as s3://bucket/models/digits",
+    )
     parser.add_argument(
         "--version", default="latest", type=of_kind(Version), metavar="NUMBER", help="the version to look at"
     )

@@ -4,6 +4,7 @@ import json
 import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from app.inspection.options import Options
@@ -29,7 +30,7 @@ def as_json(found: "Inspection", options: Options) -> str:
 
 def environment(served: "Served", options: Options) -> dict[str, str]:
     """Return the variables that make the service serve the model so."""
-    variables = {"MODEL_PATH": str(options.path.resolve())}
+    variables = {"MODEL_PATH": str(options.place.resolve() if isinstance(options.place, Path) else options.place)}
     variables |= {_VARIABLES[name]: str(value) for name, value in served.settings.items()}
     if options.device != "auto":
         variables["MODEL_DEVICE"] = options.device

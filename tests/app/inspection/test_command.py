@@ -9,6 +9,7 @@ from app.assembly import load_predictor
 from app.inspection.command import main
 from config.settings import load_settings
 from tests.models.conftest import Export
+from tests.models.test_remote import Bucket
 
 
 def test_the_text_tells_all_of_it_and_the_environment_works_as_it_is(
@@ -74,3 +75,14 @@ def test_a_long_record_is_cut_in_the_text(export: Export, capsys: pytest.Capture
     assert main([str(path), "--device", "cpu", "--untimed"]) == 0
     length = len(json.dumps({"id": "r1", "x": [0.0] * 500}))
     assert f"... ({length:,} characters; --json prints them all)\n" in capsys.readouterr().out
+
+
+def test_a_model_elsewhere_is_looked_at_too(mlp_path: Path, bucket: Bucket, capsys: pytest.CaptureFixture[str]) -> None:
+    files = {str(file.relative_to(mlp_path)): file.read_bytes() for file in mlp_path.rglob("*") if file.is_file()}
+    bucket.put("models/mine/3", files)
+    url = f"{bucket.url}/models/mine"
+    assert main([url, "--device", "cpu", "--untimed", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert (document["version"], document["served"]["environment"]["MODEL_PATH"]) == ("3", url)
+    assert main([f"{bucket.url}/nothing"]) == 2
+    assert capsys.readouterr().err.startswith(f"streamrank: model path {bucket.url}/nothing: ")
