@@ -32,6 +32,7 @@ from app.standstill import Standstill, awake
 from app.watchdog import STUCK_SECONDS, Watchdog
 from app.web.server import WebServer
 from config.settings import Settings
+from models import temporary
 from models.errors import ModelError
 from models.predictor import Predictor
 from models.remote import Mirror
@@ -58,6 +59,7 @@ async def _serve_and_end(settings: Settings, load: Load) -> NoReturn:
 
 
 def _end_now(status: int) -> NoReturn:
+    temporary.remove_all()
     logging.shutdown()
     sys.stdout.flush()
     sys.stderr.flush()

@@ -1,10 +1,7 @@
 """A file of Keras 3 (`.keras`) as a predictor: it is exported as a SavedModel, and that is loaded."""
 
 from pathlib import Path
-from shutil import rmtree
-from tempfile import mkdtemp
 from typing import Any
-from weakref import finalize
 
 import models.runtime  # noqa: F401 - sets TensorFlow up before Keras finds it
 from models.errors import ModelNotUsable
@@ -13,6 +10,7 @@ from models.fingerprint import read_contents
 from models.options import Options
 from models.saved_model import SavedModelPredictor
 from models.saved_model import read as read_saved_model
+from models.temporary import make_folder, remove, remove_with
 
 
 def read(file: Path, options: Options) -> SavedModelPredictor:
@@ -21,15 +19,15 @@ def read(file: Path, options: Options) -> SavedModelPredictor:
     Raises:
         ModelNotUsable: Keras does not load or export it, or it cannot be used as asked.
     """
-    beside = Path(mkdtemp(prefix="streamrank-keras-"))
+    beside = make_folder("streamrank-keras-")
     try:
         _export(file, beside)
         predictor = read_saved_model(beside, options, fingerprint=read_contents(file).fingerprint)
     except BaseException:
-        rmtree(beside, ignore_errors=True)
+        remove(beside)
         raise
     # Not sooner: layers may read their assets whenever they are called.
-    finalize(predictor, rmtree, beside, ignore_errors=True)
+    remove_with(predictor, beside)
     return predictor
 
 

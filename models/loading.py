@@ -2,16 +2,14 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from shutil import rmtree
-from tempfile import mkdtemp
 from typing import Any
-from weakref import finalize
 
 from models.device import Device
 from models.errors import ModelNotUsable
 from models.failures import first_line
 from models.meta_graph import write_for_serving
 from models.runtime import tf
+from models.temporary import make_folder, remove, remove_with
 
 _LINKED = ("variables", "assets")
 
@@ -48,7 +46,7 @@ def load_objects(folder: Path, graph: Any, *, signature: str, device: Device) ->
 
 
 def _load_graph(graph: Any, folder: Path, signature: str) -> Any:
-    beside = Path(mkdtemp(prefix="streamrank-model-"))
+    beside = make_folder("streamrank-model-")
     try:
         for name in _LINKED:
             if (folder / name).is_dir():
@@ -56,8 +54,8 @@ def _load_graph(graph: Any, folder: Path, signature: str) -> Any:
         write_for_serving(graph, beside, signature=signature)
         loaded = tf.saved_model.load(str(beside))
     except BaseException:
-        rmtree(beside, ignore_errors=True)
+        remove(beside)
         raise
     # Not sooner: functions of the model may read its assets whenever they are called.
-    finalize(loaded, rmtree, beside, ignore_errors=True)
+    remove_with(loaded, beside)
     return loaded
