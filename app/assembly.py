@@ -1,9 +1,11 @@
 """Put the pipeline of one worker together from its settings."""
 
+import os
 from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from pathlib import Path
+from stat import S_ISDIR
 from tempfile import gettempdir
 from types import MappingProxyType
 
@@ -43,10 +45,19 @@ def local(settings: Settings) -> tuple[Settings, Mirror | None]:
     model = settings.model
     if isinstance(model.path, Path):
         return settings, None
-    cache = model.cache_path or Path(gettempdir(), "streamrank-models")
-    mirror = Mirror(model.path, cache, version=model.version, sha256=model.sha256)
+    mirror = Mirror(model.path, model.cache_path or _own_cache(), version=model.version, sha256=model.sha256)
     with _naming("MODEL_PATH"):
         return settings.model_copy(update={"model": model.model_copy(update={"path": mirror.fetch()})}), mirror
+
+
+def _own_cache() -> Path:
+    """A folder for copies that nobody else can have filled."""
+    cache = Path(gettempdir(), f"streamrank-models-{os.getuid()}")
+    cache.mkdir(mode=0o700, exist_ok=True)
+    about = cache.lstat()
+    if about.st_uid != os.getuid() or not S_ISDIR(about.st_mode) or about.st_mode & 0o022:
+        raise ModelNotUsable(f"{cache} is not a folder of ours alone: remove it, or set MODEL_CACHE_PATH")
+    return cache
 
 
 def load_newest(settings: Settings, load: Callable[[Settings], Predictor]) -> tuple[Predictor, dict[int, str]]:

@@ -122,6 +122,8 @@ def _location(place: str | Path) -> Path | Url:
         return Path(_local(place))
     if scheme not in _SCHEMES:
         raise ValueError(f"must be a path on this machine, or a URL that begins with one of {', '.join(_SCHEMES)}")
+    if not rest.partition("/")[0]:
+        raise ValueError("must name a bucket or a host after ://")
     if "@" in rest.partition("/")[0]:
         raise ValueError("must not hold a password: credentials are taken from each service's own variables")
     if scheme in {"http", "https"} and not rest.partition("?")[0].endswith(_FETCHED_WHOLE):

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from faust.types import TP
 
-from app.assembly import load_predictor, make_pipeline, make_ranker, make_scorer
+from app.assembly import load_predictor, local, make_pipeline, make_ranker, make_scorer
 from app.kafka.producer import Refusal
 from app.metrics import Metrics
 from app.progress import Progress
@@ -215,6 +215,18 @@ def test_a_model_that_cannot_be_used_is_an_error_that_names_the_variable(
 ):
     with pytest.raises(ModelNotUsable, match=f"^{re.escape(message.format(model=mlp_path))}"):
         load_predictor(settings(**{"MODEL_PATH": str(mlp_path)} | wrong))
+
+
+def test_copies_are_kept_in_a_folder_that_nobody_else_can_have_filled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    remote = settings(MODEL_PATH="http://127.0.0.1:9/mine.keras")
+    with pytest.raises(ModelNotUsable, match=r"^MODEL_PATH: model path http://127\.0\.0\.1:9/mine\.keras: "):
+        local(remote)
+    (cache,) = tmp_path.iterdir()
+    assert cache.stat().st_mode & 0o777 == 0o700
+    cache.chmod(0o777)
+    with pytest.raises(ModelNotUsable, match=r"is not a folder of ours alone: remove it, or set MODEL_CACHE_PATH"):
+        local(remote)
 
 
 @pytest.mark.parametrize("variable", ["MODEL_PATH", "MODEL_LABELS_PATH"])

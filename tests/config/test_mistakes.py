@@ -34,6 +34,7 @@ WRONG = [
     ("COMMIT_INTERVAL_MS", "2147483648", "must be at most 2147483647"),
     ("KAFKA_SESSION_TIMEOUT_MS", "999", "must be at least 1000"),
     ("MODEL_PATH", "ftp://host/model", "must be a path on this machine, or a URL that begins with one of " + SCHEMES),
+    ("MODEL_PATH", "s3:///model", "must name a bucket or a host after ://"),
     ("MODEL_PATH", "https://host/model", "must be a file that ends with one of " + WHOLE + ": HTTP lists no folders"),
     *(("MODEL_SHA256", value, "must be 64 hexadecimal digits") for value in ("abc", "g" * 64)),
     ("MODEL_SHA256", "a" * 64, "is for a remote MODEL_PATH; streamrank inspect shows the fingerprint of a local one"),
