@@ -1,13 +1,14 @@
 """Put the pipeline of one worker together from its settings."""
 
 import os
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Coroutine, Iterator, Mapping
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from pathlib import Path
 from stat import S_ISDIR
 from tempfile import gettempdir
 from types import MappingProxyType
+from typing import Any
 
 from faust.types import TP
 
@@ -15,16 +16,19 @@ from app import collector
 from app.batching import Batcher
 from app.codecs.json import JsonDecoder
 from app.codecs.prediction import PredictionEncoder
+from app.kafka.chunk import Chunk
 from app.kafka.producers import ProducerFactory
 from app.kafka.routing import Router
+from app.lane import Outcomes
 from app.limit import BatchLimit
 from app.metrics import Metrics
 from app.outbox import Outbox
-from app.pipeline import Pipeline, Rankers
+from app.pipeline import Pipeline
 from app.progress import Progress
 from app.ranker import Ranker
+from app.ranking import Ranking
 from app.records import RecordFactory
-from app.scoring import Rows, Scored, Scorer
+from app.scoring import Scorer
 from config.settings import BatchSettings, Settings
 from models.errors import DeviceNotFound, ModelNotUsable, SizesOpen
 from models.labels import read_labels
@@ -45,7 +49,8 @@ def local(settings: Settings) -> tuple[Settings, Mirror | None]:
     model = settings.model
     if isinstance(model.path, Path):
         return settings, None
-    mirror = Mirror(model.path, model.cache_path or _own_cache(), version=model.version, sha256=model.sha256)
+    cache, beside = model.cache_path or _own_cache(), tuple(model.beside.values())
+    mirror = Mirror(model.path, cache, version=model.version, beside=beside, sha256=model.sha256)
     with _naming("MODEL_PATH"):
         return settings.model_copy(update={"model": model.model_copy(update={"path": mirror.fetch()})}), mirror
 
@@ -70,7 +75,11 @@ def load_newest(settings: Settings, load: Callable[[Settings], Predictor]) -> tu
         ModelNotUsable: none can be served; the message is about the newest.
     """
     model = settings.model
-    numbers = sorted(_versions(settings), reverse=True) if model.version == LATEST else []
+    there = _versions(settings)
+    numbers = sorted(set(there).difference(model.beside.values()), reverse=True) if model.version == LATEST else []
+    if there and not numbers and model.version == LATEST:
+        asked = " and ".join(f"MODEL_{role.upper()}_VERSION={number}" for role, number in model.beside.items())
+        raise ModelNotUsable(f"MODEL_PATH={model.path} holds no version to serve beside {asked}")
     refused: dict[int, ModelNotUsable] = {}
     for number in numbers:
         try:
@@ -181,6 +190,7 @@ def make_scorer(settings: Settings, *, executor: Executor, metrics: Metrics, pro
 
     def on_call(seconds: float) -> None:
         metrics.stage_took("predict", seconds)
+        metrics.model_called("serving", seconds)
         progress.moved()
 
     limit = BatchLimit(settings.batch.max_size, on_lower=metrics.ran_out_of_memory)
@@ -190,23 +200,21 @@ def make_scorer(settings: Settings, *, executor: Executor, metrics: Metrics, pro
 
 def make_pipeline(
     settings: Settings,
-    rankers: Rankers,
     *,
-    scorer: Scorer,
+    rank: Callable[[Chunk], Coroutine[Any, Any, Outcomes]],
     producer_for: ProducerFactory,
-    partition_count: Callable[[str], int],
+    router: Router,
     metrics: Metrics,
     on_lost: Callable[[TP], None],
     on_fenced: Callable[[TP], None],
     on_failure: Callable[[BaseException], None],
 ) -> Pipeline:
-    """Return the pipeline for what *rankers* give; it runs on the current event loop."""
+    """Return the pipeline around *rank*; it runs on the current event loop."""
     kafka = settings.kafka
     return Pipeline(
-        rankers=rankers,
-        batcher=_batcher(settings.batch, scorer, metrics),
+        rank=rank,
         outbox=Outbox(
-            Router(partition_count, kafka.input_topic),
+            router,
             output_topic=kafka.output_topic,
             dead_letter_topic=kafka.dead_letter_topic,
         ),
@@ -219,8 +227,9 @@ def make_pipeline(
     )
 
 
-def _batcher(batch: BatchSettings, scorer: Scorer, metrics: Metrics) -> Batcher[Rows, Scored]:
-    return Batcher(
+def make_ranking(batch: BatchSettings, scorer: Scorer, metrics: Metrics) -> Ranking:
+    """Return the way of records through *scorer*."""
+    batcher = Batcher(
         scorer,
         limit=scorer.limit,
         max_in_flight=batch.max_in_flight,
@@ -229,3 +238,4 @@ def _batcher(batch: BatchSettings, scorer: Scorer, metrics: Metrics) -> Batcher[
         max_bytes=batch.in_flight_max_bytes,
         on_dispatch=metrics.dispatched,
     )
+    return Ranking(batcher, metrics.stage_took)

@@ -1,8 +1,11 @@
 """Python's garbage collector, kept from walking over TensorFlow's million objects again and again."""
 
+import asyncio
 import gc
 
 _GENERATIONS = (100_000, 20, 100)
+# Chunks that a version has begun with have left it by then.
+_SOON_SECONDS = 1.0
 
 
 def spare() -> None:
@@ -16,3 +19,11 @@ def spare() -> None:
         gc.collect()
         gc.freeze()
         gc.set_threshold(*_GENERATIONS)
+
+
+def collect_soon() -> None:
+    """Free a model that was let go, once the event loop that runs now is done with its last records.
+
+    TensorFlow's objects refer to each other in circles.
+    """
+    asyncio.get_running_loop().call_later(_SOON_SECONDS, gc.collect)

@@ -19,13 +19,13 @@ CHUNKS_AT_ONCE = 4
 
 
 class Outcomes(list[Outcome]):
-    """What became of each record of a chunk, in order, and who makes what is published of them."""
+    """What became of each record of a chunk, in order, and who makes what is published of it."""
 
-    __slots__ = ("factory",)
+    __slots__ = ("factories",)
 
-    def __init__(self, outcomes: Iterable[Outcome], factory: RecordFactory) -> None:
+    def __init__(self, outcomes: Iterable[Outcome], factories: Sequence[RecordFactory]) -> None:
         super().__init__(outcomes)
-        self.factory = factory
+        self.factories = factories
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -21,6 +21,7 @@ from prometheus_client import (
 from prometheus_client.core import HistogramMetricFamily
 from prometheus_client.registry import Collector
 
+from app.agreement import Agreement
 from app.batching import Dispatch
 from app.errors import RejectedRecord
 from app.kafka.chunk import Chunk
@@ -37,6 +38,11 @@ LATENCY_BUCKETS = (
 )
 # Below this many values a plain loop is faster than NumPy's calls.
 FEW = 16
+CORRELATION_BUCKETS = (-0.5, 0.0, 0.25, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0)
+_BY_RECORD = {
+    "streamrank_end_to_end_seconds": LATENCY_BUCKETS,
+    "streamrank_shadow_rank_correlation": CORRELATION_BUCKETS,
+}
 ROW_BUCKETS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096)
 
 
@@ -100,6 +106,33 @@ _CATALOGUE = (
         ("outcome",),
         "versions that came to serve (`loaded`) or did not: `failed`, `rejected`, `rolled_back`",
     ),
+    MetricInfo(
+        "streamrank_model_beside_info",
+        "gauge",
+        ("role", "name", "version", "device", "fingerprint"),
+        "1 for each model that ranks beside the one that serves, as `canary` or `shadow`",
+    ),
+    MetricInfo(
+        "streamrank_model_rows_total",
+        "counter",
+        ("role", "outcome"),
+        "rows that the model which is `serving`, `canary` or `shadow` has `ranked` or `refused`; of the shadow also "
+        "those it `dropped` because it was behind, and rankings that stay `unpublished`",
+    ),
+    MetricInfo("streamrank_model_call_seconds", "histogram", ("role",), "time of one call of the model, by its role"),
+    MetricInfo(
+        "streamrank_shadow_top_label_total",
+        "counter",
+        ("agreement",),
+        "rows of which the shadow and the model that serves put the `same` or a `different` label first",
+    ),
+    MetricInfo(
+        "streamrank_shadow_rank_correlation",
+        "histogram",
+        (),
+        "Spearman's rank correlation of their rankings of a row, from -1 to 1; there is no sum, since it may be "
+        "below 0",
+    ),
     MetricInfo("streamrank_rebalances_total", "counter", (), "times that the group's partitions were shared out anew"),
 )
 
@@ -147,12 +180,13 @@ class Metrics:
             collector(registry=self.registry)
         self._made = {info.name: self._make(info) for info in _CATALOGUE}
         self._children: dict[tuple[Any, ...], Any] = {}
+        self._beside: dict[str, tuple[str, ...]] = {}
         for outcome in ("published", "dead_lettered"):
             self._made["streamrank_records_total"].labels(outcome)
 
     def _make(self, info: MetricInfo) -> Any:
-        if info.name == "streamrank_end_to_end_seconds":
-            records = RecordHistogram(info, LATENCY_BUCKETS)
+        if (buckets := _BY_RECORD.get(info.name)) is not None:
+            records = RecordHistogram(info, buckets)
             self.registry.register(records)
             return records
         if info.kind == "histogram":
@@ -244,6 +278,32 @@ class Metrics:
     def model_refused(self, outcome: str) -> None:
         """Count a version that does not serve: `failed`, `rejected` or `rolled_back`."""
         self._made["streamrank_model_loads_total"].labels(outcome).inc()
+
+    def model_beside(self, role: str, predictor: Predictor | None) -> None:
+        """Tell which version is the `canary` or the `shadow` from now on, if any."""
+        info = self._made["streamrank_model_beside_info"]
+        if (before := self._beside.pop(role, None)) is not None:
+            info.remove(*before)
+        if predictor is not None:
+            now = role, predictor.name, predictor.version, predictor.device, predictor.fingerprint
+            info.labels(*now).set(1)
+            self._beside[role] = now
+
+    def model_ranked(self, role: str, outcome: str, rows: int) -> None:
+        """Count rows that a model has `ranked`, `refused` or `dropped`, or that stay `unpublished`."""
+        self._child("streamrank_model_rows_total", role, outcome).inc(rows)
+
+    def model_called(self, role: str, seconds: float) -> None:
+        """Count a call of a model."""
+        self._child("streamrank_model_call_seconds", role).observe(seconds)
+
+    def shadow_agrees(self, agreement: Agreement) -> None:
+        """Count how far the shadow agrees with the version that serves."""
+        same = int(agreement.same_top.sum())
+        for name, rows in (("same", same), ("different", len(agreement.same_top) - same)):
+            if rows:
+                self._child("streamrank_shadow_top_label_total", name).inc(rows)
+        self._made["streamrank_shadow_rank_correlation"].observe(agreement.correlation)
 
     def rebalanced(self) -> None:
         """Count a rebalance."""

@@ -3,6 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
+from itertools import groupby
 from typing import cast
 
 from app.errors import PublishFailed, Reason, RejectedRecord
@@ -42,14 +43,16 @@ class Outbox:
         records: list[Outgoing] = []
         for work in ready:
             outcomes = work.outcomes.result()
-            places = [place for place, outcome in enumerate(outcomes) if isinstance(outcome, bytes)]
-            sent += [(work, place) for place in places]
-            records += outcomes.factory.predictions(
-                work.chunk.tp,
-                [work.chunk[place] for place in places],
-                [cast(bytes, outcomes[place]) for place in places],
-            )
-        refused = await self._send(producer, self._output_topic, ready[0].chunk.tp.partition, records)
+            ranked = [place for place, outcome in enumerate(outcomes) if isinstance(outcome, bytes)]
+            sent += [(work, place) for place in ranked]
+            for factory, run in groupby(ranked, outcomes.factories.__getitem__):
+                places = list(run)
+                records += factory.predictions(
+                    work.chunk.tp,
+                    [work.chunk[place] for place in places],
+                    [cast(bytes, outcomes[place]) for place in places],
+                )
+        refused = await send(self._router, producer, self._output_topic, ready[0].chunk.tp.partition, records)
         for index, why in refused.items():
             work, place = sent[index]
             work.outcomes.result()[place] = _rejection(self._output_topic, records[index], why)
@@ -57,44 +60,51 @@ class Outbox:
     async def _publish_dead_letters(self, producer: Producer, ready: Sequence[Work]) -> None:
         """Publish the refused records; one that is too large for the broker goes out without its value."""
         letters = [
-            work.outcomes.result().factory.dead_letter(work.chunk.tp, work.chunk[place], outcome)
+            work.outcomes.result().factories[place].dead_letter(work.chunk.tp, work.chunk[place], outcome)
             for work in ready
             for place, outcome in enumerate(work.outcomes.result())
             if isinstance(outcome, RejectedRecord)
         ]
         source = ready[0].chunk.tp.partition
-        refused = await self._send(producer, self._dead_letter_topic, source, letters)
+        refused = await send(self._router, producer, self._dead_letter_topic, source, letters)
         too_large = [index for index, why in refused.items() if why is Refusal.TOO_LARGE]
         empty = [RecordFactory.without_value(letters[index]) for index in too_large]
-        still_refused = await self._send(producer, self._dead_letter_topic, source, empty)
+        still_refused = await send(self._router, producer, self._dead_letter_topic, source, empty)
         for why in (*(why for why in refused.values() if why is Refusal.INVALID), *still_refused.values()):
             raise PublishFailed(f"{self._dead_letter_topic}: the broker refuses a dead letter {_DEAD_ENDS[why]}")
 
-    async def _send(
-        self, producer: Producer, topic: str, source: int, records: Sequence[Outgoing]
-    ) -> dict[int, Refusal]:
-        """Publish records of input partition *source*; returns the places of those refused by themselves, and why."""
-        if not records:
-            return {}
-        if self._router.is_aligned(topic):
-            return await producer.publish(topic, source, records)
-        places: dict[int, list[int]] = defaultdict(list)
-        for place, record in enumerate(records):
-            places[self._router.partition(topic, source, record.key)].append(place)
-        sending = [
-            asyncio.ensure_future(producer.publish(topic, to, [records[i] for i in mine]))
-            for to, mine in places.items()
-        ]
-        try:
-            refused = await asyncio.gather(*sending)
-        finally:
-            for each in sending:
-                each.cancel()  # when one failed, nobody waits for the others
-        return {
-            mine[index]: why
-            for mine, refusals in zip(places.values(), refused, strict=True)
-            for index, why in refusals.items()
-        }
+
+async def send(
+    router: Router, producer: Producer, topic: str, source: int, records: Sequence[Outgoing]
+) -> dict[int, Refusal]:
+    """Publish *records*, which come from input partition *source*, where *router* says.
+
+    Returns:
+        The places of those that the broker refuses by themselves, and why.
+
+    Raises:
+        ServiceError: whatever *producer* raises.
+    """
+    if not records:
+        return {}
+    if router.is_aligned(topic):
+        return await producer.publish(topic, source, records)
+    places: dict[int, list[int]] = defaultdict(list)
+    for place, record in enumerate(records):
+        places[router.partition(topic, source, record.key)].append(place)
+    sending = [
+        asyncio.ensure_future(producer.publish(topic, to, [records[i] for i in mine])) for to, mine in places.items()
+    ]
+    try:
+        refused = await asyncio.gather(*sending)
+    finally:
+        for each in sending:
+            each.cancel()  # when one failed, nobody waits for the others
+    return {
+        mine[index]: why
+        for mine, refusals in zip(places.values(), refused, strict=True)
+        for index, why in refusals.items()
+    }
 
 
 _DEAD_ENDS = {

@@ -1,24 +1,19 @@
-"""From a fetched chunk to its acknowledgement: decode, batch, predict, encode, publish, acknowledge."""
+"""From a fetched chunk to its acknowledgement: rank, publish, acknowledge."""
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Any, Protocol
 
 from aiokafka import TopicPartition
 from faust.types import TP
 
-from app.batching import Batcher
-from app.codecs.json import RowGroup
-from app.codecs.prediction import PredictionEncoder
-from app.errors import ModelFailed, ProducerFenced, ProducerLost
+from app.errors import ProducerFenced, ProducerLost
 from app.kafka.chunk import Chunk
 from app.kafka.producer import Producer
 from app.kafka.producers import ProducerFactory
 from app.lane import Lane, Outcome, Outcomes, Work
 from app.outbox import Outbox
-from app.ranker import Ranker
-from app.scoring import Rows, Scored
 
 logger = logging.getLogger(__name__)
 
@@ -39,26 +34,11 @@ class PipelineObserver(Protocol):
         """The group's partitions were shared out anew."""
 
 
-class Rankers(Protocol):
-    """Who decides which version of the model ranks."""
-
-    @property
-    def current(self) -> Ranker:
-        """What the next chunk is ranked with."""
-
-    def ranked(self, chunk: Chunk, outcomes: Sequence[Outcome], ranker: Ranker) -> None:
-        """The records of a chunk were ranked, or refused."""
-
-    def instead_of(self, ranker: Ranker, error: ModelFailed) -> Ranker | None:
-        """What to rank with where *ranker* is at fault itself; None: there is nothing."""
-
-
 class Pipeline:
     """Take chunks of any partitions and bring each record to the output or the dead-letter topic.
 
     Args:
-        rankers: which version of the model ranks the next chunk.
-        batcher: merges rows and runs the model.
+        rank: says what becomes of each record of a chunk.
         outbox: publishes what became of records.
         producer_for: makes the way out of an input partition.
         observer: counts.
@@ -71,8 +51,7 @@ class Pipeline:
     def __init__(
         self,
         *,
-        rankers: Rankers,
-        batcher: Batcher[Rows, Scored],
+        rank: Callable[[Chunk], Coroutine[Any, Any, Outcomes]],
         outbox: Outbox,
         producer_for: ProducerFactory,
         observer: PipelineObserver,
@@ -81,8 +60,7 @@ class Pipeline:
         on_failure: Callable[[BaseException], None],
         drain_seconds: float,
     ) -> None:
-        self._rankers = rankers
-        self._batcher = batcher
+        self._rank = rank
         self._outbox = outbox
         self._producer_for = producer_for
         self._observer = observer
@@ -198,49 +176,7 @@ class Pipeline:
             if lane is None or lane.epoch != chunk.epoch:
                 continue  # revoked or opened anew meanwhile: these records are read again
             self._observer.consumed(chunk)
-            lane.put(Work(chunk, loop.create_task(self._outcomes(chunk)), acknowledge))
-
-    async def _outcomes(self, chunk: Chunk) -> Outcomes:
-        """Decode, predict and encode; one outcome per record, in order."""
-        ranker = self._rankers.current
-        while True:
-            try:
-                outcomes = await self._ranked(chunk, ranker)
-            except ModelFailed as error:
-                if (other := self._rankers.instead_of(ranker, error)) is None:
-                    raise
-                ranker = other
-            else:
-                self._rankers.ranked(chunk, outcomes, ranker)
-                return Outcomes(outcomes, ranker.records)
-
-    async def _ranked(self, chunk: Chunk, ranker: Ranker) -> list[Outcome]:
-        clock = asyncio.get_running_loop().time
-        began = clock()
-        decoded = ranker.decoder.decode(chunk, f"{chunk.tp.topic}-{chunk.tp.partition}")
-        self._observer.stage_took("decode", clock() - began)
-        if len(decoded.groups) == 1 and not decoded.rejected:
-            return await self._rank(decoded.groups[0], ranker)
-        outcomes: dict[int, Outcome] = dict(decoded.rejected)
-        ranked = await asyncio.gather(*(self._rank(group, ranker) for group in decoded.groups))
-        for group, answers in zip(decoded.groups, ranked, strict=True):
-            outcomes.update(zip(group.positions, answers, strict=True))
-        return [outcomes[place] for place in range(len(chunk))]
-
-    async def _rank(self, group: RowGroup, ranker: Ranker) -> list[Outcome]:
-        parts = await self._batcher.submit(
-            Rows(group.columns, ranker.predictor),
-            rows=len(group.ids),
-            nbytes=group.nbytes,
-            key=(ranker, group.shape_key),
-        )
-        clock = asyncio.get_running_loop().time
-        began = clock()
-        outcomes: list[Outcome] = []
-        for part in parts:
-            outcomes += _encoded(ranker.encoder, group.ids[part.start : part.stop], part.result)
-        self._observer.stage_took("encode", clock() - began)
-        return outcomes
+            lane.put(Work(chunk, loop.create_task(self._rank(chunk)), acknowledge))
 
     # -- out again
 
@@ -253,14 +189,3 @@ class Pipeline:
     def _done(self, work: Work) -> None:
         self._lost.pop(TP(*work.chunk.tp), None)
         self._observer.confirmed(work.chunk, work.outcomes.result())
-
-
-def _encoded(encoder: PredictionEncoder, ids: Sequence[str | int], scored: Scored) -> list[Outcome]:
-    if not scored.refused:
-        return [] if scored.ranking is None else list(encoder.encode(ids, scored.ranking))
-    answered = [place for place in range(len(ids)) if place not in scored.refused]
-    outcomes: dict[int, Outcome] = dict(scored.refused)
-    if scored.ranking is not None:
-        values = encoder.encode([ids[place] for place in answered], scored.ranking)
-        outcomes.update(zip(answered, values, strict=True))
-    return [outcomes[place] for place in range(len(ids))]

@@ -1,27 +1,23 @@
 """Which version of the model ranks: newer ones are brought in beside it, and taken back when they do worse."""
 
 import asyncio
-import gc
 import logging
-import sys
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
-from app.errors import ModelFailed, RejectedRecord, VersionRefused
-from app.kafka.chunk import Chunk
+from app import collector
+from app.beside import Beside
+from app.errors import ModelFailed, RejectedRecord
 from app.lane import Outcome
 from app.limit import BatchLimit
 from app.ranker import Ranker
-from app.recent import Recent
-from app.trial import examine
-from app.understudy import Understudy
+from app.records import Incoming
+from app.tally import Tally
+from app.tryout import Tryout, in_thread
 from config.settings import Settings
 from models.errors import ModelNotUsable
 from models.predictor import Predictor
@@ -30,17 +26,9 @@ from models.versions import LATEST, UNVERSIONED
 
 logger = logging.getLogger(__name__)
 
-T = TypeVar("T")
-
 # A version is found when two looks agree, so that one look must come well before the other.
 _LOOKS_PER_POLL = 2
 _SECOND_LOOK_SECONDS = 0.5
-# Chunks that a version has begun with have left it by then.
-_GARBAGE_SECONDS = 1.0
-# Loading is Python's work for the most part; the event loop must not wait long for its turn.
-_SWITCH_SECONDS = 0.0005
-_PROBATION_RECORDS = 20
-_PROBATION_SHARE = 0.05
 
 
 class RolloutObserver(Protocol):
@@ -52,20 +40,8 @@ class RolloutObserver(Protocol):
     def model_serves(self, predictor: Predictor) -> None:
         """A version that was loaded before serves again."""
 
-    def model_refused(self, outcome: str) -> None:
-        """A version has `failed`, was `rejected` or `rolled_back`."""
-
-
-@dataclass(slots=True)
-class _Tally:
-    """How many records a version has ranked, and how many of them it refused."""
-
-    ranked: int = 0
-    refused: int = 0
-
-    @property
-    def share(self) -> float:
-        return self.refused / self.ranked if self.ranked else 0.0
+    def model_ranked(self, role: str, outcome: str, rows: int) -> None:
+        """The version that is `serving` has `ranked` records, or `refused` them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,17 +54,17 @@ class _Predecessor:
 
 
 class Rollout:
-    """Decides which version ranks; implements `app.pipeline.Rankers`.
+    """Decides which version serves; implements `app.traffic.Rankers`.
 
     Args:
-        settings: which folder, how often it is looked at, and how a version is loaded.
+        settings: which folder, and how often it is looked at.
         first: what serves now.
-        load: loads a version, warm; blocks.
+        tryout: loads versions.
+        beside: what ranks beside the one that serves, and never in its stead.
         limit: of the batches; follows what the version takes.
         observer: counts.
         sync: brings the folder up to date before every look, given the version that serves and those that are refused;
             blocks. None: nobody has to.
-        refused: what was refused at the start already, and why.
     """
 
     def __init__(
@@ -96,54 +72,52 @@ class Rollout:
         settings: Settings,
         first: Ranker,
         *,
-        load: Callable[[Settings], Predictor],
+        tryout: Tryout,
+        beside: Beside,
         limit: BatchLimit,
         observer: RolloutObserver,
         sync: Callable[[int, Collection[int]], None] | None = None,
-        refused: Mapping[int, str] = MappingProxyType({}),
     ) -> None:
         self._settings = settings
-        self._load = load
+        self._tryout = tryout
+        self.beside = beside
         self._limit = limit
         self._observer = observer
         self._repository = Repository(Path(settings.model.path), whole=sync is not None)
         self._sync = sync
-        self._recent = Recent()
-        self._understudy = Understudy()
-        # What was refused at the start is taken to be as it is at the first look.
-        self._refused: dict[int, tuple[Files | None, str]] = {number: (None, why) for number, why in refused.items()}
         self._predecessor: _Predecessor | None = None
-        self._asked = False
+        # Whoever asks for a canary or a shadow expects it now.
+        self._asked = bool(beside.numbers)
         self._wake = asyncio.Event()
         self._look_at = time.monotonic() if settings.model.poll_seconds else inf
-        self._garbage_at = inf
         self._files: Mapping[int, Files] = {}
         self._trouble: str | None = None
-        self.trying: int | None = None
-        self._begin(first)
+        self._serve(first)
 
-    def _begin(self, ranker: Ranker) -> None:
+    def _serve(self, ranker: Ranker) -> None:
         self.current = ranker
-        self._tally = _Tally()
+        self._tally = Tally()
         most = self._settings.batch.max_size
         self._limit.reach(min(most, ranker.predictor.largest_batch or most))
 
-    # -- what the pipeline asks and tells
+    # -- what the traffic asks and tells
 
-    def ranked(self, chunk: Chunk, outcomes: Sequence[Outcome], ranker: Ranker) -> None:
+    def ranked(self, records: Sequence[Incoming], outcomes: Sequence[Outcome], ranker: Ranker) -> None:
         """Count what became of records, and take the version back when too many are refused by it."""
+        rejected = [outcome for outcome in outcomes if isinstance(outcome, RejectedRecord)]
+        refused = sum(outcome.stage == "predict" for outcome in rejected)
+        if ranked := len(outcomes) - len(rejected):
+            self._observer.model_ranked("serving", "ranked", ranked)
+        if refused:
+            self._observer.model_ranked("serving", "refused", refused)
         if ranker is not self.current:
             return
-        refused = sum(isinstance(outcome, RejectedRecord) and outcome.stage == "predict" for outcome in outcomes)
-        self._tally.ranked += len(outcomes)
-        self._tally.refused += refused
-        if outcomes and isinstance(outcomes[-1], bytes):
-            self._recent.note(chunk[-1].value)
+        self._tally.note(len(outcomes), refused)
+        if outcomes and isinstance(outcomes[-1], bytes) and (value := records[-1].value) is not None:
+            self._tryout.recent.note(value)
         before = self._on_probation_after
-        if not refused or before is None or self._tally.ranked < _PROBATION_RECORDS:
-            return
-        if (share := self._tally.share) > before.share + _PROBATION_SHARE:
-            words = f"it refuses {share:.0%} of {self._tally.ranked:,} records"
+        if refused and before is not None and self._tally.is_worse_than(before.share):
+            words = f"it refuses {self._tally.share:.0%} of {self._tally.given:,} records"
             self._roll_back(f"{words}, the version before refused {before.share:.0%}")
 
     def instead_of(self, ranker: Ranker, error: ModelFailed) -> Ranker | None:
@@ -163,13 +137,25 @@ class Rollout:
         assert self._predecessor is not None  # noqa: S101 - whoever calls has looked
         number = int(self.current.predictor.version)
         before, self._predecessor = self._predecessor.ranker, None
-        self._garbage_at = time.monotonic() + _GARBAGE_SECONDS
-        self._wake.set()
-        self._begin(before)
-        self._refuse(number, self._files.get(number, ()), VersionRefused("failed", reason), outcome="rolled_back")
+        self._serve(before)
+        self._tryout.refuse(number, self._files.get(number, ()), reason, outcome="rolled_back")
         self._observer.model_serves(before.predictor)
 
     # -- versions come and go
+
+    async def begin(self) -> None:
+        """Get ready for the first record.
+
+        Raises:
+            ModelNotUsable: there are no versions to choose from, and some are asked for.
+        """
+        if not self.beside.numbers:
+            return
+        if self.current.predictor.version == UNVERSIONED:
+            asked = [f"MODEL_{role.upper()}_VERSION={number}" for role, number in self.beside.numbers.items()]
+            path = self._settings.model.path
+            raise ModelNotUsable(f"{' and '.join(asked)}: MODEL_PATH={path} is one model, without versions")
+        await self.beside.begin(await in_thread(self._repository.look))
 
     def look_now(self) -> None:
         """Look at the folder without waiting for the next time."""
@@ -178,17 +164,19 @@ class Rollout:
 
     async def run(self) -> None:
         """Look at the folder again and again; ends at once where there are no versions to choose from."""
-        if self.current.predictor.version == UNVERSIONED or self._settings.model.version != LATEST:
+        if self.current.predictor.version == UNVERSIONED:
+            return
+        if self._settings.model.version != LATEST and not self.beside.numbers:
             return
         try:
             await self._look_again_and_again()
         finally:
-            await self._understudy.stop()
+            self.beside.close()
+            await self._tryout.stop()
 
     async def _look_again_and_again(self) -> None:
         if self._settings.model.poll_seconds:
-            with suppress(OSError):  # it is started again when it is needed
-                await self._understudy.start()
+            await self._tryout.get_ready()
         while True:
             await self._wait()
             self._let_go()
@@ -197,38 +185,39 @@ class Rollout:
 
     async def _wait(self) -> None:
         """Wait until it is time to look, until somebody asks, or until something can be let go."""
-        due = min(self._look_at, self._predecessor.until if self._predecessor else inf, self._garbage_at)
+        due = min(self._look_at, self._predecessor.until if self._predecessor else inf)
         try:
             async with asyncio.timeout(None if due == inf else max(0.0, due - time.monotonic())):
-                await self._wake.wait()
+                if not self._asked:
+                    await self._wake.wait()
         except TimeoutError:
             pass
         self._wake.clear()
 
     def _let_go(self) -> None:
-        now = time.monotonic()
-        if self._predecessor is not None and now >= self._predecessor.until:
-            self._predecessor, self._garbage_at = None, now + _GARBAGE_SECONDS
-        if now >= self._garbage_at:
-            # TensorFlow's objects refer to each other in circles; all that is older than the model was frozen.
-            gc.collect()
-            self._garbage_at = inf
+        if self._predecessor is not None and time.monotonic() >= self._predecessor.until:
+            self._predecessor = None
+            collector.collect_soon()
 
     async def _look(self) -> None:
         asked, self._asked = self._asked, False
-        trouble = None
+        trouble = missing = None
         try:
             sighting, trouble = await self._sighted()
             if asked:
                 # Whoever asks does so when the files are there; a second look shows that they are complete.
                 await asyncio.sleep(_SECOND_LOOK_SECONDS)
                 sighting, trouble = await self._sighted()
+            self._files = sighting.there
+            self._tryout.refusals.forget_changed(sighting.there)
             if (number := self._wanted(sighting)) is not None:
                 await self._bring_in(number, sighting.complete[number])
+            missing = await self.beside.look(sighting)
         except ModelNotUsable as error:
             trouble = str(error)
         except OSError as error:  # ours, not the version's: no process, no memory
             trouble = f"a version cannot be tried: {error}"
+        trouble = "; ".join(filter(None, [trouble, missing])) or None
         if trouble and trouble != self._trouble:
             logger.error("the versions of the model cannot be looked after: %s", trouble)
         self._trouble = trouble
@@ -246,10 +235,10 @@ class Rollout:
         return self._repository.look(), trouble
 
     async def _sighted(self) -> tuple[Sighting, str | None]:
-        serving, refused = int(self.current.predictor.version), set(self._refused)
+        serving, refused = int(self.current.predictor.version), set(self._tryout.refusals)
         try:
             async with asyncio.timeout(self._settings.model.load_timeout_seconds):
-                return await _in_thread(lambda: self._looked(serving, refused))
+                return await in_thread(lambda: self._looked(serving, refused))
         except TimeoutError:
             raise ModelNotUsable(
                 f"looking took longer than MODEL_LOAD_TIMEOUT_SECONDS={self._settings.model.load_timeout_seconds:g}"
@@ -257,68 +246,27 @@ class Rollout:
 
     def _wanted(self, sighting: Sighting) -> int | None:
         """The version to bring in; None: the one that serves is the one to serve."""
-        self._files = sighting.there
-        for number, (files, why) in list(self._refused.items()):
-            if files is None and number in sighting.there:
-                self._refused[number] = sighting.there[number], why
-            elif sighting.there.get(number) != files:
-                del self._refused[number]
+        if self._settings.model.version != LATEST:
+            return None
         serving = int(self.current.predictor.version)
-        numbers = {number for number in sighting.complete if number not in self._refused}
+        numbers = {number for number in sighting.complete if number not in self._tryout.refusals}
         if serving in sighting.there:
             numbers.add(serving)
-        newest = max(numbers, default=serving)
+        newest = max(numbers.difference(self.beside.numbers.values()), default=serving)
         return None if newest == serving else newest
 
     async def _bring_in(self, number: int, files: Files) -> None:
-        self.trying = number
         began = time.monotonic()
-        try:
-            ranker = await self._prepared(number)
-        except VersionRefused as error:
-            self._refuse(number, files, error, outcome=error.outcome)
-            self._garbage_at = time.monotonic() + _GARBAGE_SECONDS
+        if (ranker := await self._tryout.ranker(number, files)) is None:
             return
-        finally:
-            self.trying = None
         probation = self._settings.model.probation_seconds
-        # What was kept until now goes.
-        self._garbage_at = time.monotonic() + _GARBAGE_SECONDS
         self._predecessor = _Predecessor(self.current, self._tally.share, time.monotonic() + probation)
-        self._begin(ranker)
+        collector.collect_soon()  # what was kept until now
+        self._serve(ranker)
         self._observer.model_loaded(ranker.predictor)
         logger.info(
             "another version serves",
             extra={"version": str(number), "seconds": round(time.monotonic() - began, 2)},
-        )
-
-    async def _prepared(self, number: int) -> Ranker:
-        model = self._settings.model
-        settings = self._settings.model_copy(update={"model": model.model_copy(update={"version": str(number)})})
-        values = self._recent.values()
-        await self._understudy.try_out(settings, values, timeout_seconds=model.load_timeout_seconds)
-
-        def load() -> Ranker:
-            with _short_turns():
-                return examine(settings, self._load(settings), values)
-
-        try:
-            async with asyncio.timeout(model.load_timeout_seconds):
-                return await _in_thread(load)
-        except VersionRefused:
-            raise
-        except TimeoutError:
-            raise VersionRefused("failed", f"it was not loaded after {model.load_timeout_seconds:g} s") from None
-        except Exception as error:  # whatever it is, the version that serves goes on
-            raise VersionRefused("failed", str(error) or type(error).__name__) from error
-
-    def _refuse(self, number: int, files: Files, error: VersionRefused, *, outcome: str) -> None:
-        self._refused[number] = files, str(error)
-        self._observer.model_refused(outcome)
-        logger.error(
-            "a version of the model is not served: %s",
-            error,
-            extra={"version": str(number), "outcome": outcome, "serving": self.current.predictor.version},
         )
 
     def status(self) -> dict[str, Any]:
@@ -326,26 +274,8 @@ class Rollout:
         before = self._on_probation_after
         return {
             "on_probation_after": before and before.ranker.predictor.version,
-            "trying": self.trying,
-            "refused": {str(number): reason for number, (_, reason) in sorted(self._refused.items())},
+            **self.beside.status(),
+            "trying": self._tryout.trying,
+            "refused": self._tryout.refusals.reasons,
             "trouble": self._trouble,
         }
-
-
-async def _in_thread(call: Callable[[], T]) -> T:
-    """Run *call* in a thread of its own, which the process does not wait for at its end."""
-    executor = ThreadPoolExecutor(1, thread_name_prefix="versions")
-    try:
-        return await asyncio.get_running_loop().run_in_executor(executor, call)
-    finally:
-        executor.shutdown(wait=False)
-
-
-@contextmanager
-def _short_turns() -> Iterator[None]:
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(_SWITCH_SECONDS)
-    try:
-        yield
-    finally:
-        sys.setswitchinterval(before)

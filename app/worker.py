@@ -12,15 +12,18 @@ from typing import Any, NoReturn
 from faust.types import TP
 
 from app import collector
-from app.assembly import load_newest, load_predictor, local, make_pipeline, make_ranker, make_scorer
+from app.assembly import load_newest, load_predictor, local, make_pipeline, make_ranker, make_ranking, make_scorer
+from app.beside import Beside
 from app.errors import ServiceError, StartFailed, Stuck
 from app.health import Health
 from app.kafka.brokers import Brokers
 from app.kafka.consumer import Consumer
 from app.kafka.consuming import add_agent, make_app
 from app.kafka.ends import EndOffsets
+from app.kafka.idempotent import IdempotentProducer
 from app.kafka.lag import LagWatch
 from app.kafka.producers import producer_factory
+from app.kafka.routing import Router
 from app.kafka.transport import ChunkApp
 from app.metrics import Metrics
 from app.pipeline import Pipeline
@@ -28,7 +31,10 @@ from app.progress import Progress
 from app.rollout import Rollout
 from app.scoring import Scorer
 from app.serving import Serving
+from app.sides import Sides
 from app.standstill import Standstill, awake
+from app.traffic import Traffic
+from app.tryout import Tryout
 from app.watchdog import STUCK_SECONDS, Watchdog
 from app.web.server import WebServer
 from config.settings import Settings
@@ -199,22 +205,28 @@ class Worker:
     async def _prepare(self) -> tuple[Pipeline, Scorer]:
         scorer = make_scorer(self._settings, executor=self._executor, metrics=self._metrics, progress=self._progress)
         predictor = await self._load_model()
+        router = Router(self._brokers.client.partition_count, self._settings.kafka.input_topic)
+        tryout = Tryout(self._settings, self._load_version, self._metrics, self._refused)
+        sides = Sides(self._settings, self._metrics, IdempotentProducer(self._brokers.client), router)
+        beside = Beside(self._settings.model.beside, tryout=tryout, sides=sides, observer=self._metrics)
         rollout = Rollout(
             self._settings,
             make_ranker(self._settings, predictor),
-            load=self._load_version,
+            tryout=tryout,
+            beside=beside,
             limit=scorer.limit,
             observer=self._metrics,
             sync=None if self._mirror is None else _synced(self._mirror),
-            refused=self._refused,
         )
         self._health.rollout = self._rollout = rollout
+        self._health.waiting_for["model"] = "loading what ranks beside it"
+        await rollout.begin()
+        del self._health.waiting_for["model"]
         self._pipeline = make_pipeline(
             self._settings,
-            rollout,
-            scorer=scorer,
+            rank=Traffic(rollout, beside, make_ranking(self._settings.batch, scorer, self._metrics)).outcomes,
             producer_for=producer_factory(self._brokers.client, self._settings.kafka, self._progress),
-            partition_count=self._brokers.client.partition_count,
+            router=router,
             metrics=self._metrics,
             on_lost=self._reopen,
             on_fenced=self._rejoin,

@@ -26,6 +26,11 @@ class KafkaSettings(Group):
         description="the topic that refused records go to",
         json_schema_extra={"default_text": "<INPUT_TOPIC>.dead-letters"},
     )
+    shadow_topic: Topic | None = Field(
+        None,
+        validation_alias="SHADOW_TOPIC",
+        description="the topic that the rankings of `MODEL_SHADOW_VERSION` go to",
+    )
     consumer_group: Text = Field(
         "streamrank", validation_alias="CONSUMER_GROUP", description="workers of one group share the partitions"
     )
@@ -67,10 +72,10 @@ class KafkaSettings(Group):
         # A wrong input topic is a mistake of its own and must not show up as a second one here.
         return name or f"{info.data.get('input_topic', '')}.dead-letters"
 
-    @field_validator("output_topic", "dead_letter_topic")
+    @field_validator("output_topic", "dead_letter_topic", "shadow_topic")
     @classmethod
-    def _differ(cls, name: str, info: ValidationInfo) -> str:
-        for other in ("input_topic", "output_topic"):
-            if info.data.get(other) == name:
+    def _differ(cls, name: str | None, info: ValidationInfo) -> str | None:
+        for other in ("input_topic", "output_topic", "dead_letter_topic"):
+            if name is not None and info.data.get(other) == name:
                 raise ValueError(f"must differ from {other.upper()}={name}")
         return name

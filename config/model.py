@@ -1,5 +1,6 @@
 """The settings of the model: which one, what it reads of a record and what is kept of its scores."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -27,6 +28,46 @@ class ModelSettings(Group):
     version: Version = Field(
         "latest", validation_alias="MODEL_VERSION", description="`latest`, or the number of a version to pin"
     )
+    canary_version: int | None = Field(
+        None,
+        ge=0,
+        validation_alias="MODEL_CANARY_VERSION",
+        description="the number of a version that ranks the records of some keys; it is not taken as `latest`",
+    )
+    canary_share: float = Field(
+        0.1,
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        validation_alias="MODEL_CANARY_SHARE",
+        description="the share of keys that it ranks, from 0 to 1; a key is always on the same side",
+    )
+    shadow_version: int | None = Field(
+        None,
+        ge=0,
+        validation_alias="MODEL_SHADOW_VERSION",
+        description="the number of a version that scores the same records and is only compared; it is not taken as "
+        "`latest`",
+    )
+
+    @field_validator("canary_version", "shadow_version")
+    @classmethod
+    def _stand_apart(cls, number: int | None, info: ValidationInfo) -> int | None:
+        if number is None:
+            return None
+        pinned = info.data.get("version", "latest")
+        if pinned != "latest" and int(pinned) == number:
+            raise ValueError(f"must differ from MODEL_VERSION={pinned}")
+        if info.data.get("canary_version") == number:
+            raise ValueError(f"must differ from MODEL_CANARY_VERSION={number}")
+        return number
+
+    @property
+    def beside(self) -> Mapping[str, int]:
+        """The versions that are to rank beside the one that serves, by their role: `canary`, `shadow`."""
+        roles = {"canary": self.canary_version, "shadow": self.shadow_version}
+        return {role: number for role, number in roles.items() if number is not None}
+
     signature: Text = Field(
         "serving_default", validation_alias="MODEL_SIGNATURE", description="the entry point of the SavedModel"
     )

@@ -40,9 +40,19 @@ class TopK:
         labels = None if self.labels is None else self.labels[here]
         return type(self)(self.scores[here], self.indices[here], self.finite[here], labels)
 
+    def take(self, rows: Sequence[int]) -> Self:
+        """Return the ranking of *rows*, which ascend."""
+        if len(rows) == len(self.scores):
+            return self
+        here = np.asarray(rows, np.intp)
+        labels = None if self.labels is None else self.labels[here]
+        return type(self)(self.scores[here], self.indices[here], self.finite[here], labels)
+
     @classmethod
     def join(cls, parts: "Sequence[TopK]") -> "TopK":
-        """Return rankings of consecutive rows, at least one, as one."""
+        """Return rankings of consecutive rows as one."""
+        if not parts:
+            return cls(np.empty((0, 0), np.float32), np.empty((0, 0), np.int32), np.empty(0, np.bool_))
         if len(parts) == 1:
             return parts[0]
         labels = [part.labels for part in parts if part.labels is not None]

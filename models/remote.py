@@ -4,8 +4,8 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import mkdtemp
@@ -43,14 +43,24 @@ class Mirror:
         url: of a SavedModel's folder, of a folder of numbered ones, of an archive of either, or of a single file.
         cache: a folder of this machine, for the copies of all URLs.
         version: `latest` or the number of a version.
+        beside: versions that are wanted too; none of them is the latest.
         sha256: what the archive or the file hashes to, in hexadecimal; of a folder its fingerprint; None: anything.
     """
 
-    def __init__(self, url: str, cache: Path, *, version: str = LATEST, sha256: str | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        cache: Path,
+        *,
+        version: str = LATEST,
+        beside: Collection[int] = (),
+        sha256: str | None = None,
+    ) -> None:
         self.url = url
         # A query may be a signature, with which anybody may read what lies there.
         self._shown, _, self._query = url.partition("?")
         self._version = version
+        self._others = frozenset(beside)
         self._sha256 = sha256
         self._name = url.split("?", maxsplit=1)[0].rstrip("/").rsplit("/", 1)[-1]
         self._place = cache / hashlib.sha256(self._shown.encode()).hexdigest()[:16]
@@ -76,14 +86,22 @@ class Mirror:
             self._before = versions = _versions(listing)
             if not versions:
                 raise ModelNotUsable("it holds neither a saved_model.pb nor numbered version folders")
-            number = max(versions) if self._version == LATEST else int(self._version)
-            if number not in versions:
-                raise ModelNotUsable(f"it has no version {number}; there are: {', '.join(map(str, sorted(versions)))}")
+            there = ", ".join(map(str, sorted(versions)))
+            if not (serving := self._to_serve(versions)):
+                beside = ", ".join(map(str, sorted(self._others)))
+                raise ModelNotUsable(f"it has no version to serve beside {beside}; there are: {there}")
+            if (number := max(serving)) not in versions:
+                raise ModelNotUsable(f"it has no version {number}; there are: {there}")
             self._show_version(files, folder, number)
+            for other in self._others.intersection(versions):
+                with suppress(ModelNotUsable):  # the next look says it again
+                    self._show_version(files, folder, other)
             return self._shelf
 
     def sync(self, *, serving: int | None = None, refused: Collection[int] = ()) -> None:
-        """Drop versions that are gone or old, and copy the newest acceptable one once two looks agree about its files.
+        """Drop versions that are gone or old, and copy those that are wanted once two looks agree about their files.
+
+        That is the newest acceptable one, and what is wanted beside it.
 
         Args:
             serving: the version that is kept as long as it is there.
@@ -99,17 +117,21 @@ class Mirror:
             versions = _versions(_listing(files, folder))
             complete = [number for number, version in versions.items() if self._before.get(number) == version]
             self._before = versions or self._before
-            self._drop(versions, {serving})
+            self._drop(versions, {serving, *self._others})
             self._failed = {number: old for number, old in self._failed.items() if versions.get(number) == old}
-            wanted = [number for number in complete if number not in refused and number not in self._failed]
-            if not wanted:
-                return
-            try:
-                self._show_version(files, folder, max(wanted))
-            except BaseException:
-                self._failed[max(wanted)] = versions[max(wanted)]
-                raise
-            self._drop(versions, {serving, max(wanted)})
+            good = {number for number in complete if number not in refused and number not in self._failed}
+            newest = sorted(self._to_serve(good) & good)[-1:]
+            for number in (*newest, *(self._others & good)):
+                try:
+                    self._show_version(files, folder, number)
+                except BaseException:
+                    self._failed[number] = versions[number]
+                    raise
+            self._drop(versions, {serving, *newest, *self._others})
+
+    def _to_serve(self, versions: Iterable[int]) -> set[int]:
+        """Which of *versions* may be the one that serves; of a pinned one nobody asks whether it is there."""
+        return set(versions) - self._others if self._version == LATEST else {int(self._version)}
 
     def _drop(self, versions: Collection[int], needed: Collection[int | None]) -> None:
         here = sorted(int(each.name) for each in self._shelf.iterdir() if each.name.isdecimal())

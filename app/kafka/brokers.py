@@ -39,7 +39,10 @@ class Brokers:
         kafka = self._kafka
         self.security = Security(settings.security)
         self.client = Client(kafka.bootstrap_servers, security=self.security.client_options, guard=guard)
-        self.topics = TopicWatch(self.client, [kafka.input_topic, kafka.output_topic, kafka.dead_letter_topic])
+        topics = [kafka.input_topic, kafka.output_topic, kafka.dead_letter_topic]
+        if kafka.shadow_topic is not None and settings.model.shadow_version is not None:
+            topics.append(kafka.shadow_topic)
+        self.topics = TopicWatch(self.client, topics)
         self._waiting: str | None = "waiting for a broker to answer"
 
     @property

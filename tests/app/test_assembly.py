@@ -13,16 +13,21 @@ import numpy as np
 import pytest
 from faust.types import TP
 
-from app.assembly import load_predictor, local, make_pipeline, make_ranker, make_scorer
+from app.assembly import load_predictor, local, make_pipeline, make_ranker, make_ranking, make_scorer
 from app.kafka.producer import Refusal
+from app.kafka.routing import Router
 from app.metrics import Metrics
 from app.progress import Progress
 from app.records import Outgoing
 from app.rollout import Rollout
+from app.scoring import Scorer
+from app.traffic import Traffic
+from app.tryout import Tryout
 from config.settings import Settings, load_settings
 from models.errors import ModelNotUsable
 from models.numpy_model import NumpyModel
 from models.predictor import Predictor
+from tests.app.alone import nothing_beside
 from tests.app.chunks import TOPIC, chunk, record, row
 from tests.app.test_metrics import samples
 
@@ -66,6 +71,14 @@ class Paper:
         return {}
 
 
+def alone(given: Settings, predictor: Predictor, scorer: Scorer, metrics: Metrics) -> Any:
+    """Ranks with *predictor*, and nothing beside it."""
+    tryout = Tryout(given, lambda _: predictor, metrics)
+    beside, ranker = nothing_beside(tryout, metrics), make_ranker(given, predictor)
+    rollout = Rollout(given, ranker, tryout=tryout, beside=beside, limit=scorer.limit, observer=metrics)
+    return Traffic(rollout, beside, make_ranking(given.batch, scorer, metrics)).outcomes
+
+
 async def rank(executor: ThreadPoolExecutor, predictor: Predictor, *values: bytes, **variables: str) -> Any:
     """What becomes of records with these values under these settings: publisher, metrics, failures."""
     paper, metrics, failures = Paper(), Metrics(), []
@@ -73,10 +86,9 @@ async def rank(executor: ThreadPoolExecutor, predictor: Predictor, *values: byte
     scorer = make_scorer(given, executor=executor, metrics=metrics, progress=Progress())
     pipeline = make_pipeline(
         given,
-        Rollout(given, make_ranker(given, predictor), load=lambda _: predictor, limit=scorer.limit, observer=metrics),
-        scorer=scorer,
+        rank=alone(given, predictor, scorer, metrics),
         producer_for=lambda _: paper,
-        partition_count=paper.partition_count,
+        router=Router(paper.partition_count, TOPIC),
         metrics=metrics,
         on_lost=lambda _: None,
         on_fenced=lambda _: None,
@@ -153,10 +165,9 @@ async def test_revoked_partitions_may_take_half_the_session_timeout(executor: Th
     scorer = make_scorer(given, executor=executor, metrics=metrics, progress=Progress())
     pipeline = make_pipeline(
         given,
-        Rollout(given, make_ranker(given, model), load=lambda _: model, limit=scorer.limit, observer=metrics),
-        scorer=scorer,
+        rank=alone(given, model, scorer, metrics),
         producer_for=lambda _: paper,
-        partition_count=paper.partition_count,
+        router=Router(paper.partition_count, TOPIC),
         metrics=metrics,
         on_lost=lambda _: None,
         on_fenced=lambda _: None,

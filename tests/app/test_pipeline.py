@@ -30,11 +30,14 @@ from app.metrics import Metrics
 from app.outbox import Outbox
 from app.pipeline import Pipeline
 from app.ranker import Ranker
-from app.records import Outgoing, RecordFactory
+from app.ranking import Ranking
+from app.records import Incoming, Outgoing, RecordFactory
 from app.scoring import Scorer
+from app.traffic import Traffic
 from models.errors import ModelUnavailable, RowsRefused
 from models.numpy_model import NumpyModel
 from models.predictor import Columns, Predictor, TopK
+from tests.app.alone import Alone
 from tests.app.chunks import TOPIC, chunk, record, row
 from tests.app.test_metrics import samples
 from tests.broker.records import Record
@@ -98,10 +101,10 @@ class Always:
 
     def __init__(self, ranker: Ranker) -> None:
         self.current = ranker
-        self.told: list[tuple[Chunk, Sequence[Outcome], Ranker]] = []
+        self.told: list[tuple[Sequence[Incoming], Sequence[Outcome], Ranker]] = []
 
-    def ranked(self, chunk: Chunk, outcomes: Sequence[Outcome], ranker: Ranker) -> None:
-        self.told.append((chunk, outcomes, ranker))
+    def ranked(self, records: Sequence[Incoming], outcomes: Sequence[Outcome], ranker: Ranker) -> None:
+        self.told.append((records, outcomes, ranker))
 
     def instead_of(self, ranker: Ranker, error: ModelFailed) -> None:
         assert ranker is self.current
@@ -128,16 +131,16 @@ class Rig:
             RecordFactory(model.name, model.version),
         )
         self.rankers = Always(ranker)
+        batcher = Batcher(
+            Scorer(self._executor, lambda _: None, limit=limit, backoff=Backoff(0.001, pauses=3)),
+            limit=limit,
+            max_in_flight=options.get("max_in_flight", 1),
+            max_rows=1000,
+            max_bytes=10**6,
+            on_dispatch=self.dispatches.append,
+        )
         self.pipeline = Pipeline(
-            rankers=self.rankers,
-            batcher=Batcher(
-                Scorer(self._executor, lambda _: None, limit=limit, backoff=Backoff(0.001, pauses=3)),
-                limit=limit,
-                max_in_flight=options.get("max_in_flight", 1),
-                max_rows=1000,
-                max_bytes=10**6,
-                on_dispatch=self.dispatches.append,
-            ),
+            rank=Traffic(self.rankers, Alone(), Ranking(batcher, self.metrics.stage_took)).outcomes,
             outbox=Outbox(
                 options.get("router", Router(outlet.counts.__getitem__, TOPIC)),
                 output_topic=options.get("output_topic", OUTPUT),

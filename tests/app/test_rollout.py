@@ -1,5 +1,6 @@
 """What decides which version ranks, told what becomes of records; `test_versions` has it with real models."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,9 +13,11 @@ from app.limit import BatchLimit
 from app.ranker import Ranker
 from app.recent import Recent
 from app.rollout import Rollout, _Predecessor
+from app.tryout import Tryout
 from config.settings import load_settings
 from models.numpy_model import NumpyModel
 from models.predictor import Predictor
+from tests.app.alone import nothing_beside
 from tests.app.chunks import chunk, record, row
 
 SETTINGS = load_settings(
@@ -29,6 +32,7 @@ class Told:
 
     def __init__(self) -> None:
         self.events: list[tuple[str, str]] = []
+        self.rows: Counter[tuple[str, str]] = Counter()
 
     def model_loaded(self, predictor: Predictor) -> None:
         self.events.append(("loaded", predictor.version))
@@ -38,6 +42,9 @@ class Told:
 
     def model_refused(self, outcome: str) -> None:
         self.events.append(("refused", outcome))
+
+    def model_ranked(self, role: str, outcome: str, rows: int) -> None:
+        self.rows[role, outcome] += rows
 
 
 def ranker(version: str, largest_batch: int | None = None) -> Ranker:
@@ -52,7 +59,11 @@ class Rig:
     def __init__(self, share_before: float = 0.0) -> None:
         self.told, self.limit = Told(), BatchLimit(64)
         self.before, self.now = ranker("1"), ranker("2", largest_batch=8)
-        self.rollout = Rollout(SETTINGS, self.now, load=self._load, limit=self.limit, observer=self.told)
+        self.tryout = Tryout(SETTINGS, self._load, self.told)
+        beside = nothing_beside(self.tryout, self.told)
+        self.rollout = Rollout(
+            SETTINGS, self.now, tryout=self.tryout, beside=beside, limit=self.limit, observer=self.told
+        )
         self.rollout._predecessor = _Predecessor(self.before, share_before, float("inf"))
 
     def _load(self, _: Any) -> Any:
@@ -63,7 +74,7 @@ class Rig:
         self.rollout.ranked(records, outcomes, by or self.now)
 
 
-def test_batches_follow_what_a_version_takes() -> None:
+async def test_batches_follow_what_a_version_takes() -> None:
     rig = Rig()
     assert rig.limit.rows == 8
     rig.tell([REFUSED] * 20)
@@ -83,23 +94,25 @@ def test_batches_follow_what_a_version_takes() -> None:
         (0.0, [b"{}"] * 20, False),
     ],
 )
-def test_a_version_goes_back_when_it_refuses_more_than_the_one_before(
+async def test_a_version_goes_back_when_it_refuses_more_than_the_one_before(
     before: float, outcomes: list[Outcome], goes_back: bool
 ) -> None:
     rig = Rig(before)
     rig.tell(outcomes)
     assert (rig.rollout.current is rig.before) == goes_back
     assert rig.told.events == ([("refused", "rolled_back"), ("serves", "1")] if goes_back else [])
+    refused, ranked = outcomes.count(REFUSED), outcomes.count(b"{}")
+    assert rig.told.rows == Counter({("serving", "refused"): refused, ("serving", "ranked"): ranked})
     assert (rig.rollout.status()["refused"].keys() == {"2"}) == goes_back
 
 
-def test_what_another_version_was_still_doing_does_not_count() -> None:
+async def test_what_another_version_was_still_doing_does_not_count() -> None:
     rig = Rig()
     rig.tell([REFUSED] * 20, by=rig.before)
     assert rig.rollout.current is rig.now
 
 
-def test_a_version_that_is_at_fault_itself_goes_back_and_its_records_with_it() -> None:
+async def test_a_version_that_is_at_fault_itself_goes_back_and_its_records_with_it() -> None:
     rig = Rig()
     assert rig.rollout.instead_of(rig.now, ModelFailed("internal")) is rig.before
     assert rig.rollout.status()["refused"] == {"2": "internal"}

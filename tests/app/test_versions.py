@@ -7,7 +7,7 @@ import re
 import shutil
 import signal
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -83,9 +83,12 @@ class Serving(Run):
         self._topics = topics
         self.sent = 0
 
-    async def send(self, *values: float) -> None:
+    async def send(self, *values: float, keys: Sequence[bytes | None] | None = None) -> None:
         """Send records, and wait until they are done."""
-        records = [Record(json.dumps({"id": self.sent + i, "x": [v, v]}).encode()) for i, v in enumerate(values)]
+        records = [
+            Record(json.dumps({"id": self.sent + i, "x": [v, v]}).encode(), key)
+            for i, (v, key) in enumerate(zip(values, keys or [None] * len(values), strict=True))
+        ]
         self.sent += len(values)
         await asyncio.to_thread(self._topics.client.write, self._topics.input, records)
         await self.until(lambda: self.count("published") + self.count("dead_lettered") == self.sent)
@@ -161,7 +164,7 @@ async def test_a_pinned_version_stays(topics: Topics, shelf: Shelf) -> None:
         await run.send(1.0)
         assert run.health.rollout is not None
         # Nobody looks: whoever did would have started the process that tries versions.
-        assert run.health.rollout._understudy._process is None
+        assert run.health.rollout._tryout._understudy._process is None
         assert run.version == "1"
 
 
@@ -268,7 +271,7 @@ async def test_a_bad_version_stays_out_and_is_reported_and_tried_again_only_when
         assert re.search(reason, run.refused["2"], re.DOTALL), run.refused
         await run.send(3.0)
         assert (run.version, run.loads(outcome)) == ("1", 1)
-        errors = [each for each in caplog.records if each.levelname == "ERROR" and each.name == "app.rollout"]
+        errors = [each for each in caplog.records if each.levelname == "ERROR" and each.name == "app.tryout"]
         assert [(each.version, each.outcome) for each in errors] == [("2", outcome)]  # type: ignore[attr-defined]
         # A few looks later it has not been tried again; a good one in its place is.
         looked = run.health.rollout._look_at  # type: ignore[union-attr]
@@ -310,13 +313,13 @@ async def test_whatever_goes_wrong_in_the_service_itself_the_old_version_goes_on
         def broken(_: Any) -> Any:
             raise ZeroDivisionError("of all things")
 
-        monkeypatch.setattr(rollout, "_load", broken)
+        monkeypatch.setattr(rollout._tryout, "_load", broken)
         shelf.put(2)
         await run.until(lambda: run.refused.keys() == {"2"})
         assert run.refused["2"] == "of all things"
         go_on = threading.Event()
-        monkeypatch.setattr(rollout, "_load", lambda _: go_on.wait(60))
-        monkeypatch.setattr(rollout, "_settings", shorter(rollout._settings))
+        monkeypatch.setattr(rollout._tryout, "_load", lambda _: go_on.wait(60))
+        monkeypatch.setattr(rollout._tryout, "_settings", shorter(rollout._tryout._settings))
         shelf.put(3)
         await run.until(lambda: run.refused.keys() == {"2", "3"})
         go_on.set()

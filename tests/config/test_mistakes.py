@@ -40,6 +40,12 @@ WRONG = [
     ("MODEL_SHA256", "a" * 64, "is for a remote MODEL_PATH; streamrank inspect shows the fingerprint of a local one"),
     ("MODEL_LABELS_PATH", "https://host/labels", REMOTE),
     *(("MODEL_VERSION", value, "must be latest or the number of a version") for value in ("newest", "-1", "1.0")),
+    ("MODEL_CANARY_VERSION", "latest", "must be a whole number"),
+    ("MODEL_CANARY_VERSION", "-1", "must be at least 0"),
+    ("MODEL_CANARY_SHARE", "1.5", "must be at most 1"),
+    ("MODEL_CANARY_SHARE", "-0.1", "must be at least 0"),
+    ("MODEL_SHADOW_VERSION", "3.5", "must be a whole number"),
+    ("SHADOW_TOPIC", "a b", TOPIC_RULE),
     *(("MODEL_DEVICE", value, DEVICE_RULE) for value in ("GPU", "gpu:", "gpu:x", "cuda", "tpu")),
     ("MODEL_NON_FINITE", "drop", "must be 'reject' or 'publish'"),
     ("MODEL_TIMEOUT_SECONDS", "0", "must be above 0"),
@@ -120,10 +126,30 @@ def test_a_missing_variable_is_told_with_its_meaning_and_an_example() -> None:
             [f"{DERIVED} (the default): must differ from OUTPUT_TOPIC=a.dead-letters"],
         ),
         ({"INPUT_TOPIC": "a" * 237}, [f"{DERIVED} (the default): {TOPIC_RULE}"]),
+        *(
+            ({name: "a", "SHADOW_TOPIC": "a"}, [f"SHADOW_TOPIC=a: must differ from {name}=a"])
+            for name in ("INPUT_TOPIC", "OUTPUT_TOPIC", "DEAD_LETTER_TOPIC")
+        ),
     ],
 )
 def test_a_topic_has_one_role_only(topics: dict[str, str], mistakes: list[str]) -> None:
     assert mistakes_of(REQUIRED | topics) == tuple(mistakes)
+
+
+@pytest.mark.parametrize(
+    ("versions", "mistake"),
+    [
+        ({"VERSION": "03", "CANARY_VERSION": "3"}, "MODEL_CANARY_VERSION=3: must differ from MODEL_VERSION=03"),
+        ({"VERSION": "3", "SHADOW_VERSION": "3"}, "MODEL_SHADOW_VERSION=3: must differ from MODEL_VERSION=3"),
+        (
+            {"CANARY_VERSION": "4", "SHADOW_VERSION": "04"},
+            "MODEL_SHADOW_VERSION=04: must differ from MODEL_CANARY_VERSION=4",
+        ),
+    ],
+)
+def test_a_version_has_one_role_only(versions: dict[str, str], mistake: str) -> None:
+    given = {f"MODEL_{name}": value for name, value in versions.items()}
+    assert mistakes_of({**REQUIRED, **given}) == (mistake,)
 
 
 def test_a_batch_that_the_default_bound_cannot_hold_is_told_by_what_was_given_and_the_way_out() -> None:
