@@ -26,6 +26,7 @@ examples:
   make bench ARGS="--quick"                       a smoke run of two minutes
   make bench ARGS="--only throughput --runs 9"    one part, more rounds
   MODEL_DEVICE=gpu make bench                     the model on a GPU, for all that run it
+  make bench ARGS="--hidden 2048,2048"            a larger model
   BATCH_MAX_SIZE=1024 make bench                  the service with another setting
 
 exit status: 0 all targets are met, 1 one is missed or could not be measured, 2 wrong usage"""
@@ -70,6 +71,7 @@ def parse(arguments: list[str] | None) -> Plan:
     add("--textbook-records", type=_positive, help=f"of the {Contender.TEXTBOOK.full_name} ({full.textbook_records:,})")
     add("--rate", type=_positive, help=f"records per second for latency ({full.pace.rate:,})")
     add("--versions", type=_positive, help=f"of the model that come in while records are ranked ({full.versions})")
+    add("--hidden", type=_widths, metavar="N,N,...", help="widths of the model's hidden layers (64,64)")
     add("--seconds", type=_positive, help=f"how long for latency ({full.pace.seconds:g})")
     return _plan(parser.parse_args(arguments))
 
@@ -90,7 +92,12 @@ def _plan(told: argparse.Namespace) -> Plan:
         textbook_records=told.textbook_records or base.textbook_records,
         pace=pace,
         versions=told.versions or base.versions,
+        hidden=told.hidden or base.hidden,
     )
+
+
+def _widths(text: str) -> tuple[int, ...]:
+    return tuple(_positive(each) for each in text.split(","))
 
 
 def _positive(text: str) -> int:

@@ -34,6 +34,7 @@ def describe() -> dict[str, Any]:
         "python": platform.python_version(),
         "versions": {**_versions(), "librdkafka": confluent_kafka.libversion()[0]},
         "commit": _commit(),
+        "model_device": os.environ.get("MODEL_DEVICE", "auto"),
     }
 
 

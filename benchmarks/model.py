@@ -1,8 +1,9 @@
-"""The model of the benchmark and what it says of the records: `python -m benchmarks.model PATH...`."""
+"""The model of the benchmark and what it says of the records: `python -m benchmarks.model 64,64 PATH...`."""
 
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,31 +19,32 @@ TOP_K = 3
 _SEED = 7
 
 
-def prepare(folder: Path) -> tuple[Path, AnswerKey]:
-    """Write the SavedModel below *folder*; return its path and what TensorFlow itself says of all rows.
+def prepare(folder: Path, hidden: Sequence[int]) -> tuple[Path, AnswerKey]:
+    """Write a SavedModel with *hidden* layers below *folder*; return its path and what TensorFlow says of all rows.
 
     In a process of its own, so that the one that measures stays small and leaves the GPU alone.
 
     Raises:
         BenchmarkFailed: the model could not be made.
     """
-    _make(folder / NAME)
+    _make(hidden, folder / NAME)
     return folder / NAME, _answers(folder / NAME)
 
 
-def prepare_versions(folder: Path, count: int) -> tuple[list[Path], dict[str, AnswerKey]]:
+def prepare_versions(folder: Path, count: int, hidden: Sequence[int]) -> tuple[list[Path], dict[str, AnswerKey]]:
     """Write models that differ, named 1 to *count*, below *folder*; return them and what TensorFlow says of each.
 
     Raises:
         BenchmarkFailed: the models could not be made.
     """
     paths = [folder / str(number) for number in range(1, count + 1)]
-    _make(*paths)
+    _make(hidden, *paths)
     return paths, {path.name: _answers(path) for path in paths}
 
 
-def _make(*paths: Path) -> None:
-    command = [sys.executable, "-m", "benchmarks.model", *map(str, paths)]
+def _make(hidden: Sequence[int], *paths: Path) -> None:
+    widths = ",".join(map(str, hidden))
+    command = [sys.executable, "-m", "benchmarks.model", widths, *map(str, paths)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode:
         raise BenchmarkFailed(f"the model could not be made:\n{done.stderr[-2000:]}")
@@ -57,14 +59,14 @@ def _answers(path: Path) -> AnswerKey:
         return AnswerKey(said["scores"], TOP_K, on_gpu=bool(said["on_gpu"]))
 
 
-def main(path: Path, seed: int) -> None:
+def main(path: Path, hidden: Sequence[int], seed: int) -> None:
     """Export a model and save its scores of all rows."""
     import tensorflow as tf
 
     from benchmarks.peers.ranker import Ranker
     from models.classifier import export_mlp
 
-    export_mlp(path, features=FEATURES, hidden=(64, 64), classes=CLASSES, seed=seed)
+    export_mlp(path, features=FEATURES, hidden=hidden, classes=CLASSES, seed=seed)
     everything = Ranker(str(path), os.environ.get("MODEL_DEVICE", "auto"), CLASSES)
     best, places = everything.rank(feature_rows().astype(np.float32))
     scores = np.empty_like(best)
@@ -73,5 +75,6 @@ def main(path: Path, seed: int) -> None:
 
 
 if __name__ == "__main__":
-    for place, model in enumerate(sys.argv[1:]):
-        main(Path(model), _SEED + place)
+    layers = [int(width) for width in sys.argv[1].split(",")]
+    for place, model in enumerate(sys.argv[2:]):
+        main(Path(model), layers, _SEED + place)

@@ -42,6 +42,7 @@ class Plan:
         memory_records: the small and the large backlog of the memory part.
         starts: how often the start is measured.
         versions: how many versions of the model come in while records are ranked.
+        hidden: the widths of the model's hidden layers.
     """
 
     parts: tuple[Part, ...] = tuple(Part)
@@ -53,6 +54,7 @@ class Plan:
     memory_records: tuple[int, int] = (20_000, 1_000_000)
     starts: int = 5
     versions: int = 20
+    hidden: tuple[int, ...] = (64, 64)
 
     @property
     def suffix(self) -> str:

@@ -49,7 +49,7 @@ class Session:
     def _prepare(self, stack: ExitStack, folder: Path) -> None:
         self._progress.begin("a broker and a model")
         cluster = stack.enter_context(apache_kafka(folder / "broker"))
-        path, self._answers = model.prepare(folder)
+        path, self._answers = model.prepare(folder, self._plan.hidden)
         self._stage = Stage(cluster, path, folder)
         # A cold JVM would make whoever comes first look slow.
         throughput.measure(self._stage, Contender.ECHO, _WARM_UP_RECORDS, self._answers)
@@ -95,7 +95,7 @@ class Session:
 
     def _measure_swaps(self, folder: Path) -> None:
         self._progress.begin(f"{self._plan.versions} versions of the model come in")
-        paths, answers = model.prepare_versions(folder / "waiting", self._plan.versions + 1)
+        paths, answers = model.prepare_versions(folder / "waiting", self._plan.versions + 1, self._plan.hidden)
         shelf = folder / model.NAME
         shelf.mkdir()
         paths[0].rename(shelf / paths[0].name)

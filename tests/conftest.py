@@ -29,6 +29,12 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         broker = item.config.stash[_SESSION_BROKER]
         if missing := broker.why_not_apache_kafka():
             pytest.skip(f"needs more than the embedded broker, and Apache Kafka cannot run: {missing}")
+    # Where nothing else was asked for (`make test-gpu`), they fail without a GPU.
+    if item.get_closest_marker("gpu") and item.config.option.markexpr != "gpu":
+        from models.runtime import tf
+
+        if not tf.config.list_physical_devices("GPU"):
+            pytest.skip("no GPU that TensorFlow sees")
 
 
 @pytest.hookimpl(trylast=True)

@@ -18,6 +18,7 @@ def test_options_change_the_quick_and_the_full_plan_alike() -> None:
     plan = parse(["--quick", "--runs", "3", "--records", "500", "--rate", "50", "--seconds", "2"])
     assert (plan.runs, plan.starts, plan.records, plan.pace.rate, plan.pace.seconds) == (3, 3, 500, 50, 2)
     assert plan.textbook_records == QUICK.textbook_records
+    assert parse(["--hidden", "2048,512"]).hidden == (2048, 512)
 
 
 def test_parts_can_be_picked() -> None:
@@ -25,7 +26,15 @@ def test_parts_can_be_picked() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [["--runs", "0"], ["--runs", "many"], ["--only", "everything"], ["--nothing"], ["--rate", "-1"]]
+    "wrong",
+    [
+        ["--runs", "0"],
+        ["--runs", "many"],
+        ["--only", "everything"],
+        ["--nothing"],
+        ["--rate", "-1"],
+        ["--hidden", "64,"],
+    ],
 )
 def test_wrong_usage_ends_with_status_2(wrong: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:

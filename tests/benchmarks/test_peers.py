@@ -14,7 +14,7 @@ pytestmark = pytest.mark.needs_apache_kafka
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, AnswerKey]:
-    return model.prepare(tmp_path_factory.mktemp("model"))
+    return model.prepare(tmp_path_factory.mktemp("model"), (64, 64))
 
 
 @pytest.fixture

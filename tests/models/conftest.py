@@ -15,16 +15,6 @@ Export = Callable[..., Path]
 Load = Callable[..., Predictor]
 
 
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip GPU tests where there is no GPU, unless nothing else was asked for (`make test-gpu`): then they fail."""
-    if item.get_closest_marker("gpu") is None or item.config.option.markexpr == "gpu":
-        return
-    from models.runtime import tf
-
-    if not tf.config.list_physical_devices("GPU"):
-        pytest.skip("no GPU that TensorFlow sees")
-
-
 @pytest.fixture(scope="session")
 def tf() -> Any:
     from models.device import choose_device
