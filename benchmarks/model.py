@@ -65,9 +65,12 @@ def main(path: Path, hidden: Sequence[int], seed: int) -> None:
 
     from benchmarks.peers.ranker import Ranker
     from models.classifier import export_mlp
+    from models.device import choose_device
 
+    device = os.environ.get("MODEL_DEVICE", "auto")
+    choose_device(device)  # before the export, which TensorFlow would start with all GPUs for
     export_mlp(path, features=FEATURES, hidden=hidden, classes=CLASSES, seed=seed)
-    everything = Ranker(str(path), os.environ.get("MODEL_DEVICE", "auto"), CLASSES)
+    everything = Ranker(str(path), device, CLASSES)
     best, places = everything.rank(feature_rows().astype(np.float32))
     scores = np.empty_like(best)
     np.put_along_axis(scores, places, best, axis=1)

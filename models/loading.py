@@ -33,7 +33,7 @@ def load_objects(folder: Path, graph: Any, *, signature: str, device: Device) ->
         "with all its objects": lambda: tf.saved_model.load(str(folder), tags=list(graph.meta_info_def.tags)),
     }
     if signature in graph.signature_def:
-        ways["by its graph alone"] = lambda: _load_graph(graph, folder, signature)
+        ways["by its graph alone"] = lambda: _load_graph(graph, folder, signature, device)
     failures: list[Exception] = []
     for load in ways.values():
         try:
@@ -45,13 +45,13 @@ def load_objects(folder: Path, graph: Any, *, signature: str, device: Device) ->
     raise ModelNotUsable(f"model path {folder} cannot be loaded. Tried {tried}") from failures[0]
 
 
-def _load_graph(graph: Any, folder: Path, signature: str) -> Any:
+def _load_graph(graph: Any, folder: Path, signature: str, device: Device) -> Any:
     beside = make_folder("streamrank-model-")
     try:
         for name in _LINKED:
             if (folder / name).is_dir():
                 (beside / name).symlink_to((folder / name).resolve())
-        write_for_serving(graph, beside, signature=signature)
+        write_for_serving(graph, beside, signature=signature, placement=device.placement)
         loaded = tf.saved_model.load(str(beside))
     except BaseException:
         remove(beside)

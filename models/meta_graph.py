@@ -50,16 +50,20 @@ def definition_of(graph: Any, signature: str) -> Any:
     return graph.signature_def.get(signature)
 
 
-def write_for_serving(graph: Any, folder: Path, *, signature: str) -> None:
+def write_for_serving(graph: Any, folder: Path, *, signature: str, placement: str) -> None:
     """Write a SavedModel to *folder* that holds of *graph* only what TensorFlow 1 knew, and that one signature.
 
-    It has no variables and assets of its own.
+    It has no variables and assets of its own. Its variables are placed where *placement* says: left to TensorFlow, they
+    are restored on the CPU and then missed on the GPU.
     """
     alone = type(graph)()
     alone.CopyFrom(graph)
     alone.ClearField("object_graph_def")
     for name in set(alone.signature_def) - {signature}:
         del alone.signature_def[name]
+    for node in alone.graph_def.node:
+        if node.op == "VarHandleOp":
+            node.device = placement
     model = SavedModel()
     model.saved_model_schema_version = 1
     model.meta_graphs.append(alone)

@@ -56,6 +56,7 @@ class Case:
         files: written beside the folder.
         exact: whether the scores are the same to the last bit; those of a matrix product are not, which may add up in
             another order for another number of rows.
+        cpu_only: a GPU is refused.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Case:
     settings: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
     exact: bool = True
+    cpu_only: bool = False
 
     def records(self) -> list[dict[str, Any]]:
         """Return the records: the rows with an id each."""

@@ -393,7 +393,7 @@ CASES = (
         exact=False,
     ),
     Case("a file of Keras", _write_keras_file, THREE, _said, exact=False),
-    Case("a file of TensorFlow Lite", _write_tflite_file, THREE, _converted),
+    Case("a file of TensorFlow Lite", _write_tflite_file, THREE, _converted, cpu_only=True),
     Case("a text file instead of a binary one", _write_text_form, THREE, call()),
     Case("recorded requests, and zeros refused", _write_picky, [{"x": [1.0, 2.0, 3.0]}], call()),
     Case(

@@ -22,13 +22,15 @@ from tests.zoo import published
 from tests.zoo.case import Answer, Case
 from tests.zoo.served import CASES
 
+ZOO = [*CASES, *published.CASES]
+
 
 @pytest.fixture(autouse=True)
 def _in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     in_this_process(monkeypatch)
 
 
-@pytest.fixture(params=["cpu", pytest.param("gpu", marks=pytest.mark.gpu)])
+@pytest.fixture
 def environment(request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]) -> Callable[[Path], dict[str, str]]:
     """The lines that `streamrank inspect` prints for the service's environment, for a device."""
 
@@ -61,7 +63,18 @@ async def served(settings: dict[str, str], topics: Topics, records: Sequence[Any
     return [json.loads(output.value) for output in outputs]
 
 
-@pytest.mark.parametrize("case", [*CASES, *published.CASES], ids=lambda case: case.name)
+@pytest.mark.parametrize(
+    ("case", "environment"),
+    [
+        *(pytest.param(case, "cpu", id=case.name) for case in ZOO),
+        *(
+            pytest.param(case, "gpu", id=f"{case.name}, on a GPU", marks=pytest.mark.gpu)
+            for case in ZOO
+            if not case.cpu_only
+        ),
+    ],
+    indirect=["environment"],
+)
 async def test_a_model_ranks_as_tensorflow_does_with_the_environment_that_inspect_prints(
     case: Case, tf: Any, topics: Topics, tmp_path: Path, environment: Callable[[Path], dict[str, str]]
 ) -> None:
