@@ -36,7 +36,9 @@ def named(ranking: TopK, labels: Sequence[str] | None) -> npt.NDArray[np.object_
     if labels is None:
         most = int(ranking.indices.max(initial=-1)) + 1
         return _objects([b"%d" % number for number in range(most)])[ranking.indices]
-    return _objects([label.encode() for label in labels])[ranking.indices]
+    most = max(len(labels), int(ranking.indices.max(initial=-1)) + 1)
+    names = [label.encode() for label in labels] + [b"%d" % number for number in range(len(labels), most)]
+    return _objects(names)[ranking.indices]
 
 
 def agreement(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> Agreement:

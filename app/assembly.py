@@ -121,11 +121,13 @@ def load_predictor(settings: Settings, on_padding: Callable[[int], None] = lambd
             read_labels(model.labels_path)
     from models import saved_model  # noqa: F401 - the kind that is loaded most often; its import takes the time
     from models.loader import load
-    from models.threads import use_threads
+    from models.threads import make_room, use_threads
 
     collector.spare()
     with _naming(f"MODEL_INTRA_OP_THREADS={model.intra_op_threads}, MODEL_INTER_OP_THREADS={model.inter_op_threads}"):
         use_threads(intra_op=model.intra_op_threads, inter_op=model.inter_op_threads)
+    if model.beside:
+        make_room(settings.batch.max_in_flight + 1)  # calls of the canary, and the shadow's
     others = {
         DeviceNotFound: f"MODEL_DEVICE={model.device}",
         SizesOpen: f"MODEL_XLA={model.xla} needs BATCH_ALLOWED_SIZES, such as 8,64,512",

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, Protocol
 
-from app import collector
 from app.canary import Canary
 from app.errors import ModelFailed
 from app.ranker import Ranker
@@ -86,19 +85,23 @@ class Beside:
         return "; ".join(missing) or None
 
     def close(self) -> None:
-        """Leave off."""
-        if self.shadow is not None:
-            self.shadow.close()
+        """Leave off; what the canary has is for the version that serves then."""
+        canary, self.canary = self.canary, None
+        shadow, self.shadow = self.shadow, None
+        if canary is not None:
+            canary.leave()
+        if shadow is not None:
+            shadow.close()
 
     # -- what the traffic tells
 
-    def canary_ranked(self, canary: Canary, given: int, refused: int) -> None:
+    def canary_ranked(self, canary: Canary, ranked: int, refused: int, wrongly: int) -> None:
         """Count what the canary did; one that refuses too much of what the version which serves ranks has to go."""
-        if ranked := given - refused:
+        if ranked:
             self._observer.model_ranked(CANARY, "ranked", ranked)
         if refused:
             self._observer.model_ranked(CANARY, "refused", refused)
-        canary.tally.note(given, refused)
+        canary.tally.note(ranked + refused, wrongly)
         if canary is self.canary and canary.tally.is_worse_than(0.0):
             words = f"it refuses {canary.tally.share:.0%} of {canary.tally.given:,} records"
             self._give_up(CANARY, f"{words} that the version which serves ranks")
@@ -134,12 +137,14 @@ class Beside:
         if not self._has(role):
             return
         if role == CANARY:
-            self.canary = None
+            canary, self.canary = self.canary, None
+            assert canary is not None  # noqa: S101 - it is in
+            canary.leave()
         else:
-            self.close()
-            self.shadow = None
+            shadow, self.shadow = self.shadow, None
+            assert shadow is not None  # noqa: S101 - it is in
+            shadow.close()
         self._observer.model_beside(role, None)
-        collector.collect_soon()
         logger.info("a version ranks no more", extra={"role": role, "version": str(self.numbers[role])})
 
     def _give_up(self, role: str, reason: str) -> None:

@@ -1,19 +1,17 @@
 """A version that ranks the records of some keys, to be seen at work before it ranks all."""
 
-import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from zlib import crc32
 
 from app.errors import ModelFailed
 from app.kafka.chunk import Chunk
 from app.lane import Outcome
+from app.patrol import Patrol
 from app.ranker import Ranker
 from app.ranking import Ranking
 from app.records import Incoming
 from app.tally import Tally
 
-# Whoever waits for a chunk of the canary's waits for the whole partition; well before the watchdog calls that stuck.
-LONGEST_SECONDS = 30.0
 _HASHES = 1 << 32
 
 
@@ -23,30 +21,40 @@ class Canary:
     Args:
         ranker: the version.
         ranking: its way, with batches of its own.
+        patrol: of its calls.
         share: of the keys, from 0 to 1.
-        longest_seconds: for one chunk's records.
+        on_gone: told when it has left and ranks nothing any more.
     """
 
     def __init__(
-        self, ranker: Ranker, ranking: Ranking, *, share: float, longest_seconds: float = LONGEST_SECONDS
+        self,
+        ranker: Ranker,
+        ranking: Ranking,
+        patrol: Patrol,
+        *,
+        share: float,
+        on_gone: Callable[[], None] = lambda: None,
     ) -> None:
         self.ranker = ranker
         self.share = share
         self.tally = Tally()
         self._ranking = ranking
+        self._patrol = patrol
+        self._on_gone = on_gone
         self._below = round(share * _HASHES)
-        self._longest = longest_seconds
+        self._left = False
+        self._busy = 0
 
     def places(self, chunk: Chunk) -> list[int]:
         """Return the places in *chunk* of the records that are the canary's.
 
-        Those of one key always are or never are; of records without a key, those of some offsets.
+        Those of one key always are or never are; of records without a key, or with an empty one, those of some offsets.
         """
         below, partition = self._below, chunk.tp.partition
         return [
             place
             for place, record in enumerate(chunk)
-            if crc32(record.key if record.key is not None else b"%d-%d" % (partition, record.offset)) < below
+            if crc32(record.key or b"%d-%d" % (partition, record.offset)) < below
         ]
 
     async def rank(self, records: Sequence[Incoming], origin: str) -> list[Outcome]:
@@ -55,12 +63,24 @@ class Canary:
         Raises:
             ModelFailed: whatever went wrong.
         """
+        self._busy += 1
         try:
-            async with asyncio.timeout(self._longest):
-                return await self._ranking.rank(records, origin, self.ranker)
-        except TimeoutError:
-            raise ModelFailed(f"it had not ranked a chunk after {self._longest:g} s") from None
+            return await self._patrol.wait_for(self._ranking.rank(records, origin, self.ranker))
         except ModelFailed:
             raise
         except Exception as error:
             raise ModelFailed(str(error) or type(error).__name__) from error
+        finally:
+            self._busy -= 1
+            self._let_go()
+
+    def leave(self) -> None:
+        """Give up what it has, at once."""
+        self._left = True
+        self._patrol.end()
+        self.ranker.predictor.give_up()
+        self._let_go()
+
+    def _let_go(self) -> None:
+        if self._left and not self._busy:
+            self._on_gone()

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from app.batching import Batcher, Part
 from app.codecs.json import RowGroup
@@ -11,8 +12,25 @@ from app.ranker import Ranker
 from app.records import Incoming
 from app.scoring import Rows, Scored
 
-OnScored = Callable[[Sequence[Incoming], RowGroup, Sequence[Part[Scored]]], None]
-"""Told of records, rows of theirs and what the model said of these."""
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """Rows that were ranked together.
+
+    Attributes:
+        records: among them those of the rows.
+        group: the rows.
+        parts: what the model said of them.
+        outcomes: what became of each.
+    """
+
+    records: Sequence[Incoming]
+    group: RowGroup
+    parts: Sequence[Part[Scored]]
+    outcomes: Sequence[Outcome]
+
+
+_Answer = tuple[Sequence[Part[Scored]], list[Outcome]]
 
 
 class Ranking:
@@ -28,7 +46,11 @@ class Ranking:
         self._stage_took = stage_took
 
     async def rank(
-        self, records: Sequence[Incoming], origin: str, ranker: Ranker, on_scored: OnScored | None = None
+        self,
+        records: Sequence[Incoming],
+        origin: str,
+        ranker: Ranker,
+        on_ranked: Callable[[Ranked], None] | None = None,
     ) -> list[Outcome]:
         """Return what becomes of each of *records*, in order.
 
@@ -36,7 +58,7 @@ class Ranking:
             records: of one partition.
             origin: its `topic-partition`.
             ranker: the version.
-            on_scored: told once the rankings are written.
+            on_ranked: told of each group of rows, once all rankings are written.
 
         Raises:
             ModelFailed: the model is at fault itself.
@@ -45,17 +67,28 @@ class Ranking:
         began = clock()
         decoded = ranker.decoder.decode(records, origin)
         self._stage_took("decode", clock() - began)
-        if len(decoded.groups) == 1 and not decoded.rejected:
-            return await self._rank(records, decoded.groups[0], ranker, on_scored)
+        ranked = await self._all(decoded.groups, ranker)
+        if on_ranked is not None:
+            for group, (parts, answers) in zip(decoded.groups, ranked, strict=True):
+                on_ranked(Ranked(records, group, parts, answers))
+        if len(ranked) == 1 and not decoded.rejected:
+            return ranked[0][1]
         outcomes: dict[int, Outcome] = dict(decoded.rejected)
-        ranked = await asyncio.gather(*(self._rank(records, group, ranker, on_scored) for group in decoded.groups))
-        for group, answers in zip(decoded.groups, ranked, strict=True):
+        for group, (_, answers) in zip(decoded.groups, ranked, strict=True):
             outcomes.update(zip(group.positions, answers, strict=True))
         return [outcomes[place] for place in range(len(records))]
 
-    async def _rank(
-        self, records: Sequence[Incoming], group: RowGroup, ranker: Ranker, on_scored: OnScored | None
-    ) -> list[Outcome]:
+    async def _all(self, groups: Sequence[RowGroup], ranker: Ranker) -> list[_Answer]:
+        if len(groups) == 1:
+            return [await self._rank(groups[0], ranker)]
+        ranking = [asyncio.ensure_future(self._rank(group, ranker)) for group in groups]
+        try:
+            return await asyncio.gather(*ranking)
+        finally:
+            for each in ranking:
+                each.cancel()  # when one failed, all is ranked anew
+
+    async def _rank(self, group: RowGroup, ranker: Ranker) -> _Answer:
         parts = await self._batcher.submit(
             Rows(group.columns, ranker.predictor),
             rows=len(group.ids),
@@ -68,9 +101,7 @@ class Ranking:
         for part in parts:
             outcomes += _encoded(ranker.encoder, group.ids[part.start : part.stop], part.result)
         self._stage_took("encode", clock() - began)
-        if on_scored is not None:
-            on_scored(records, group, parts)
-        return outcomes
+        return parts, outcomes
 
 
 def _encoded(encoder: PredictionEncoder, ids: Sequence[str | int], scored: Scored) -> list[Outcome]:

@@ -102,15 +102,20 @@ class Rollout:
 
     # -- what the traffic asks and tells
 
-    def ranked(self, records: Sequence[Incoming], outcomes: Sequence[Outcome], ranker: Ranker) -> None:
-        """Count what became of records, and take the version back when too many are refused by it."""
+    def ranked(
+        self, records: Sequence[Incoming], outcomes: Sequence[Outcome], ranker: Ranker, *, again: bool = False
+    ) -> None:
+        """Count what became of records, and take the version back when too many are refused by it.
+
+        Records that come *again*, since the canary had them and refused them, say nothing about its share of refusals.
+        """
         rejected = [outcome for outcome in outcomes if isinstance(outcome, RejectedRecord)]
         refused = sum(outcome.stage == "predict" for outcome in rejected)
         if ranked := len(outcomes) - len(rejected):
             self._observer.model_ranked("serving", "ranked", ranked)
         if refused:
             self._observer.model_ranked("serving", "refused", refused)
-        if ranker is not self.current:
+        if again or ranker is not self.current:
             return
         self._tally.note(len(outcomes), refused)
         if outcomes and isinstance(outcomes[-1], bytes) and (value := records[-1].value) is not None:

@@ -1,7 +1,7 @@
 """A version that scores the same records as the one that serves, and is only compared with it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Executor
 from functools import partial
 from typing import Any, Protocol, TypeVar
@@ -12,8 +12,9 @@ from aiokafka import TopicPartition
 from app.agreement import Agreement, agreement, named
 from app.batching import Batcher, Part
 from app.codecs.json import RowGroup
-from app.errors import ModelFailed
+from app.patrol import Patrol
 from app.ranker import Ranker
+from app.ranking import Ranked
 from app.records import Incoming, Outgoing
 from app.scoring import Rows, Scored
 from models.predictor import TopK
@@ -40,20 +41,21 @@ class Shadow:
     Args:
         ranker: the version.
         batcher: of its own.
-        executor: the thread in which it reads records, where the version that serves takes other inputs.
+        patrol: of its calls.
+        executor: the thread in which it does its work.
         observer: counts.
         on_failure: told when it cannot go on.
         publish: where its rankings go; None: nowhere.
         finite: whether rows with a score that is not finite count as refused.
         max_rows: rows that it may hold; a chunk that comes alone may have more.
         max_bytes: the same for bytes.
-        longest_seconds: for reading or scoring one chunk.
     """
 
     def __init__(
         self,
         ranker: Ranker,
         batcher: Batcher[Rows, Scored],
+        patrol: Patrol,
         executor: Executor,
         *,
         observer: ShadowObserver,
@@ -62,10 +64,10 @@ class Shadow:
         finite: bool,
         max_rows: int,
         max_bytes: int,
-        longest_seconds: float,
     ) -> None:
         self.ranker = ranker
         self._batcher = batcher
+        self._patrol = patrol
         self._executor = executor
         self._observer = observer
         self._on_failure = on_failure
@@ -73,37 +75,33 @@ class Shadow:
         self._finite = finite
         self._max_rows = max_rows
         self._max_bytes = max_bytes
-        self._longest = longest_seconds
         self._rows = self._bytes = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
 
-    def offer(
-        self,
-        tp: TopicPartition,
-        served: Ranker,
-        records: Sequence[Incoming],
-        group: RowGroup,
-        parts: Sequence[Part[Scored]],
-    ) -> None:
-        """Score the rows of *group* too, unless there is no room.
+    def offer(self, tp: TopicPartition, served: Ranker, there: Ranked) -> None:
+        """Score rows too that have a ranking, unless there is no room.
 
         Args:
-            tp: where *records* came from.
+            tp: where they came from.
             served: the version that has ranked them.
-            records: among them those of the group.
-            group: rows.
-            parts: what that version said of them.
+            there: what it said.
         """
-        rows, nbytes = len(group.ids), group.nbytes
-        if self._closed:
+        group = there.group
+        ranked = [row for row, outcome in enumerate(there.outcomes) if isinstance(outcome, bytes)]
+        if self._closed or not ranked:
             return
+        same = served.predictor.signature.inputs == self.ranker.predictor.signature.inputs
+        # Records are kept only where they are needed: they are acknowledged, and nobody else counts their bytes.
+        mine = [there.records[group.positions[row]] for row in ranked] if self._publish is not None or not same else []
+        rows, nbytes = len(group.ids), group.nbytes + sum(len(record.value or b"") for record in mine)
         if self._rows and (self._rows + rows > self._max_rows or self._bytes + nbytes > self._max_bytes):
-            self._count("dropped", rows)
+            self._count("dropped", len(ranked))
             return
         self._rows += rows
         self._bytes += nbytes
-        task = asyncio.get_running_loop().create_task(self._follow(tp, served, records, group, parts))
+        work = self._follow(tp, served, mine, _rows(group, ranked) if same else None, _ranking(there.parts, ranked))
+        task = asyncio.get_running_loop().create_task(self._patrol.wait_for(work))
         self._tasks.add(task)
         task.add_done_callback(partial(self._followed, rows, nbytes))
 
@@ -119,10 +117,11 @@ class Shadow:
             self._observer.model_ranked("shadow", outcome, rows)
 
     def close(self) -> None:
-        """Leave off; a call of the model that runs is not waited for."""
+        """Leave off, at once."""
         self._closed = True
         for task in self._tasks:
             task.cancel()
+        self.ranker.predictor.give_up()
         self._executor.shutdown(wait=False, cancel_futures=True)
 
     # -- one group's way
@@ -131,35 +130,29 @@ class Shadow:
         self,
         tp: TopicPartition,
         served: Ranker,
-        records: Sequence[Incoming],
-        group: RowGroup,
-        parts: Sequence[Part[Scored]],
+        mine: Sequence[Incoming],
+        group: RowGroup | None,
+        ranking: Callable[[], TopK],
     ) -> None:
-        answered = _answered(parts)
-        if not answered:
-            return
-        ranking = _ranking(parts)
-        mine = [records[group.positions[row]] for row in answered]
-        same = served.predictor.signature.inputs == self.ranker.predictor.signature.inputs
-        origin = f"{tp.topic}-{tp.partition}"
-        groups = [_rows(group, answered)] if same else await self._in_time(self._decode(mine, origin))
+        """Score rows, or the records that they come from, and compare that with the *ranking* of the other version."""
+        groups = [group] if group is not None else await self._decode(mine, f"{tp.topic}-{tp.partition}")
         for each in groups:
-            rows, rankings = await self._in_time(self._score(each))
-            if rows:
-                places = [each.positions[row] for row in rows]
-                self._compare(served, ranking.take(places), rankings)
-                await self._show(tp, [mine[place] for place in places], [each.ids[row] for row in rows], rankings)
+            rows, rankings = await self._score(each)
+            if not rows:
+                continue
+            places = [each.positions[row] for row in rows]
+            if found := await self._in_thread(self._compared, served, ranking, places, rankings):
+                self._observer.shadow_agrees(found)
+            if self._publish is not None:
+                ids = [each.ids[row] for row in rows]
+                await self._show(self._publish, tp, [mine[place] for place in places], ids, rankings)
 
-    async def _in_time(self, work: Coroutine[Any, Any, T]) -> T:
-        try:
-            async with asyncio.timeout(self._longest):
-                return await work
-        except TimeoutError:
-            raise ModelFailed(f"it had not scored a chunk after {self._longest:g} s") from None
+    async def _in_thread(self, work: Callable[..., T], *arguments: Any) -> T:
+        # Not on the event loop: comparing and writing thousands of labels takes longer than ranking them.
+        return await asyncio.get_running_loop().run_in_executor(self._executor, work, *arguments)
 
     async def _decode(self, records: Sequence[Incoming], origin: str) -> Sequence[RowGroup]:
-        decode = self.ranker.decoder.decode
-        decoded = await asyncio.get_running_loop().run_in_executor(self._executor, decode, records, origin)
+        decoded = await self._in_thread(self.ranker.decoder.decode, records, origin)
         self._count("refused", len(decoded.rejected))
         return decoded.groups
 
@@ -167,7 +160,8 @@ class Shadow:
         """Return which rows of *group* the shadow has ranked, and how."""
         block = Rows(group.columns, self.ranker.predictor)
         parts = await self._batcher.submit(block, rows=len(group.ids), nbytes=group.nbytes, key=group.shape_key)
-        answered, ranking = _answered(parts), _ranking(parts)
+        answered = _answered(parts)
+        ranking = TopK.join([part.result.ranking for part in parts if part.result.ranking is not None])
         if self._finite:
             finite = np.flatnonzero(ranking.finite).tolist()
             answered, ranking = [answered[row] for row in finite], ranking.take(finite)
@@ -175,25 +169,33 @@ class Shadow:
         self._count("refused", len(group.ids) - len(answered))
         return answered, ranking
 
-    def _compare(self, served: Ranker, one: TopK, other: TopK) -> None:
+    def _compared(
+        self, served: Ranker, ranking: Callable[[], TopK], places: Sequence[int], other: TopK
+    ) -> Agreement | None:
         """Compare the rankings of the same rows, by the version that serves and by the shadow."""
+        try:
+            one = ranking().take(places)
+        except ValueError:
+            return None  # the version that serves says something about other classes in every batch
         if not one.scores.shape[1] or not other.scores.shape[1]:
-            return
+            return None
         labels, shadows = served.predictor.labels, self.ranker.predictor.labels
         if one.labels is None and other.labels is None and _alike(labels, shadows):
-            self._observer.shadow_agrees(agreement(one.indices, other.indices))
-        else:
-            self._observer.shadow_agrees(agreement(named(one, labels), named(other, shadows)))
+            return agreement(one.indices, other.indices)
+        return agreement(named(one, labels), named(other, shadows))
 
     async def _show(
-        self, tp: TopicPartition, records: Sequence[Incoming], ids: Sequence[str | int], ranking: TopK
+        self,
+        publish: Publish,
+        tp: TopicPartition,
+        records: Sequence[Incoming],
+        ids: Sequence[str | int],
+        ranking: TopK,
     ) -> None:
-        if self._publish is None:
-            return
-        values = self.ranker.encoder.encode(ids, ranking)
+        values = await self._in_thread(self.ranker.encoder.encode, ids, ranking)
         written = [(record, value) for record, value in zip(records, values, strict=True) if isinstance(value, bytes)]
         outgoing = self.ranker.records.predictions(tp, *zip(*written, strict=True)) if written else []
-        self._count("unpublished", len(values) - len(written) + await self._publish(tp.partition, outgoing))
+        self._count("unpublished", len(values) - len(written) + await publish(tp.partition, outgoing))
 
 
 def _answered(parts: Sequence[Part[Scored]]) -> list[int]:
@@ -203,9 +205,15 @@ def _answered(parts: Sequence[Part[Scored]]) -> list[int]:
     ]
 
 
-def _ranking(parts: Sequence[Part[Scored]]) -> TopK:
-    """The rankings of these."""
-    return TopK.join([part.result.ranking for part in parts if part.result.ranking is not None])
+def _ranking(parts: Sequence[Part[Scored]], rows: Sequence[int]) -> Callable[[], TopK]:
+    """What says how *rows*, none of which was refused, are ranked in *parts*; it may raise ValueError."""
+
+    def ranking() -> TopK:
+        joined = TopK.join([part.result.ranking for part in parts if part.result.ranking is not None])
+        scored = {row: place for place, row in enumerate(_answered(parts))}
+        return joined.take([scored[row] for row in rows])
+
+    return ranking
 
 
 def _rows(group: RowGroup, rows: Sequence[int]) -> RowGroup:

@@ -1,26 +1,37 @@
 """Put together what ranks beside the version that serves, each with batches and threads of its own."""
 
+import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from app import collector
 from app.assembly import make_ranking
 from app.batching import Batcher
 from app.canary import Canary
+from app.errors import ServiceError
 from app.kafka.producer import Producer
 from app.kafka.routing import Router
+from app.kafka.topics import TopicWatch
 from app.limit import BatchLimit
 from app.metrics import Metrics
 from app.outbox import send
+from app.patrol import Patrol
 from app.ranker import Ranker
 from app.records import Outgoing
 from app.scoring import Scorer
 from app.shadow import Shadow
 from config.settings import Settings
 
+logger = logging.getLogger(__name__)
+
 # What the shadow may hold: enough for the rows of the next batches, so that it is never more than a moment behind.
 _BATCHES = 4
 _LARGEST_CHUNK = 512
 _BYTES_SHARE = 4
+# Whoever waits for the canary waits for the whole partition: well before the watchdog calls that stuck.
+_LONGEST_SECONDS = 30.0
+_PUBLISH_SECONDS = 30.0
 
 
 class Sides:
@@ -31,13 +42,17 @@ class Sides:
         metrics: counts.
         producer: publishes the shadow's rankings, and nobody else's.
         router: picks their partitions.
+        topics: knows whether the shadow's topic is there.
     """
 
-    def __init__(self, settings: Settings, metrics: Metrics, producer: Producer, router: Router) -> None:
+    def __init__(
+        self, settings: Settings, metrics: Metrics, producer: Producer, router: Router, topics: TopicWatch
+    ) -> None:
         self._settings = settings
         self._metrics = metrics
         self._producer = producer
         self._router = router
+        self._topics = topics
 
     def canary(self, ranker: Ranker) -> Canary:
         """Return the canary."""
@@ -49,7 +64,18 @@ class Sides:
             self._metrics.model_called("canary", seconds)
 
         scorer = Scorer(threads, on_call, limit=self._limit(ranker))
-        return Canary(ranker, make_ranking(batch, scorer, self._metrics), share=self._settings.model.canary_share)
+
+        def on_gone() -> None:
+            threads.shutdown(wait=False, cancel_futures=True)
+            collector.collect_soon()
+
+        return Canary(
+            ranker,
+            make_ranking(batch, scorer, self._metrics),
+            self._patrol(scorer),
+            share=self._settings.model.canary_share,
+            on_gone=on_gone,
+        )
 
     def shadow(self, ranker: Ranker, on_failure: Callable[[Shadow, Exception], None]) -> Shadow:
         """Return the shadow."""
@@ -60,12 +86,20 @@ class Sides:
         scorer = Scorer(thread, lambda seconds: self._metrics.model_called("shadow", seconds), limit=limit)
 
         async def publish(source: int, records: Sequence[Outgoing]) -> int:
-            return len(await send(self._router, self._producer, str(topic), source, records))
+            try:
+                if topic is None or not self._topics.has(topic):
+                    return len(records)
+                async with asyncio.timeout(_PUBLISH_SECONDS):
+                    return len(await send(self._router, self._producer, topic, source, records))
+            except (TimeoutError, ServiceError) as error:
+                logger.warning("rankings of the shadow are not published", extra={"error": repr(error)})
+                return len(records)
 
         return Shadow(
             ranker,
             # Whatever is let in here passes: the shadow itself sees to it that there is room.
             Batcher(scorer, limit=limit, max_in_flight=1, max_rows=1 << 62, max_bytes=1 << 62),
+            self._patrol(scorer),
             thread,
             observer=self._metrics,
             on_failure=on_failure,
@@ -73,8 +107,11 @@ class Sides:
             finite=model.non_finite == "reject",
             max_rows=max_rows,
             max_bytes=max_bytes,
-            longest_seconds=model.timeout_seconds,
         )
+
+    def _patrol(self, scorer: Scorer) -> Patrol:
+        longest = min(_LONGEST_SECONDS, self._settings.model.timeout_seconds / 2)
+        return Patrol(lambda: scorer.longest_call_seconds, longest)
 
     def _limit(self, ranker: Ranker) -> BatchLimit:
         most = self._settings.batch.max_size

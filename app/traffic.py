@@ -22,8 +22,10 @@ class Rankers(Protocol):
     def current(self) -> Ranker:
         """What the next chunk is ranked with."""
 
-    def ranked(self, records: Sequence[Incoming], outcomes: Sequence[Outcome], ranker: Ranker) -> None:
-        """Records of a chunk were ranked, or refused, by a version that serves or did."""
+    def ranked(
+        self, records: Sequence[Incoming], outcomes: Sequence[Outcome], ranker: Ranker, *, again: bool = False
+    ) -> None:
+        """Records of a chunk were ranked, or refused, by a version that serves or did; *again*: the canary had them."""
 
     def instead_of(self, ranker: Ranker, error: ModelFailed) -> Ranker | None:
         """What to rank with where *ranker* is at fault itself; None: there is nothing."""
@@ -40,8 +42,8 @@ class Beside(Protocol):
     def shadow(self) -> Shadow | None:
         """What is compared with it."""
 
-    def canary_ranked(self, canary: Canary, given: int, refused: int) -> None:
-        """The canary was given records, and refused some that the version which serves has ranked."""
+    def canary_ranked(self, canary: Canary, ranked: int, refused: int, wrongly: int) -> None:
+        """The canary has ranked records and refused others, some *wrongly*: the version that serves has ranked them."""
 
     def canary_failed(self, canary: Canary, error: ModelFailed) -> None:
         """The canary is at fault itself."""
@@ -76,10 +78,16 @@ class Traffic:
             outcomes, factory = await self._serve(chunk, chunk)
             return Outcomes(outcomes, (factory,) * len(chunk))
         others = sorted(set(range(len(chunk))).difference(theirs))
-        tried, answers = await asyncio.gather(self._try(canary, chunk, theirs), self._serve_some(chunk, others))
-        again = await self._serve_some(chunk, [place for place in theirs if place not in (tried or ())])
+        trying = asyncio.ensure_future(self._try(canary, chunk, theirs))
+        try:
+            answers = await self._serve_some(chunk, others)
+            tried = await trying
+        finally:
+            trying.cancel()
+        again = await self._serve_some(chunk, [place for place in theirs if place not in (tried or ())], again=True)
         if tried is not None:
-            self._beside.canary_ranked(canary, len(theirs), sum(isinstance(each, bytes) for each, _ in again.values()))
+            wrongly = sum(isinstance(each, bytes) for each, _ in again.values())
+            self._beside.canary_ranked(canary, len(tried), len(again), wrongly)
         answers |= (tried or {}) | again
         together = [answers[place] for place in range(len(chunk))]
         return Outcomes([outcome for outcome, _ in together], [factory for _, factory in together])
@@ -98,26 +106,28 @@ class Traffic:
             if isinstance(outcome, bytes)
         }
 
-    async def _serve_some(self, chunk: Chunk, places: Sequence[int]) -> _Answers:
+    async def _serve_some(self, chunk: Chunk, places: Sequence[int], *, again: bool = False) -> _Answers:
         if not places:
             return {}
-        outcomes, factory = await self._serve(chunk, [chunk[place] for place in places])
+        outcomes, factory = await self._serve(chunk, [chunk[place] for place in places], again=again)
         return {place: (outcome, factory) for place, outcome in zip(places, outcomes, strict=True)}
 
-    async def _serve(self, chunk: Chunk, records: Sequence[Incoming]) -> tuple[list[Outcome], RecordFactory]:
+    async def _serve(
+        self, chunk: Chunk, records: Sequence[Incoming], *, again: bool = False
+    ) -> tuple[list[Outcome], RecordFactory]:
         """What the version that serves says of *records* of the chunk, and who makes what is published of that."""
         ranker = self._rankers.current
         while True:
             shadow = self._beside.shadow
-            on_scored = None if shadow is None else partial(shadow.offer, chunk.tp, ranker)
+            on_ranked = None if shadow is None else partial(shadow.offer, chunk.tp, ranker)
             try:
-                outcomes = await self._ranking.rank(records, _origin(chunk), ranker, on_scored)
+                outcomes = await self._ranking.rank(records, _origin(chunk), ranker, on_ranked)
             except ModelFailed as error:
                 if (other := self._rankers.instead_of(ranker, error)) is None:
                     raise
                 ranker = other
             else:
-                self._rankers.ranked(records, outcomes, ranker)
+                self._rankers.ranked(records, outcomes, ranker, again=again)
                 return outcomes, ranker.records
 
 

@@ -87,6 +87,7 @@ class Worker:
         self._health = Health(settings)
         self._app: ChunkApp | None = None
         self._pipeline: Pipeline | None = None
+        self._rollout: Rollout | None = None
         self._signal: signal.Signals | None = None
         self._watches: list[asyncio.Task[None]] = []
 
@@ -202,12 +203,13 @@ class Worker:
     def _load_version(self, settings: Settings) -> Predictor:
         return self._load(settings, self._metrics.padded)
 
-    async def _prepare(self) -> tuple[Pipeline, Scorer]:
+    async def _prepare(self) -> tuple[Pipeline, Scorer, Rollout]:
         scorer = make_scorer(self._settings, executor=self._executor, metrics=self._metrics, progress=self._progress)
         predictor = await self._load_model()
         router = Router(self._brokers.client.partition_count, self._settings.kafka.input_topic)
         tryout = Tryout(self._settings, self._load_version, self._metrics, self._refused)
-        sides = Sides(self._settings, self._metrics, IdempotentProducer(self._brokers.client), router)
+        producer = IdempotentProducer(self._brokers.client)
+        sides = Sides(self._settings, self._metrics, producer, router, self._brokers.topics)
         beside = Beside(self._settings.model.beside, tryout=tryout, sides=sides, observer=self._metrics)
         rollout = Rollout(
             self._settings,
@@ -232,9 +234,9 @@ class Worker:
             on_fenced=self._rejoin,
             on_failure=self._fail,
         )
-        return self._pipeline, scorer
+        return self._pipeline, scorer, rollout
 
-    async def _join_group(self, pipeline: Pipeline, scorer: Scorer) -> None:
+    async def _join_group(self, pipeline: Pipeline, scorer: Scorer, rollout: Rollout) -> None:
         self._health.waiting_for["start"] = "joining the consumer group"
         kafka = self._settings.kafka
         self._app = app = make_app(
@@ -259,7 +261,7 @@ class Worker:
             stuck_seconds=max(STUCK_SECONDS, 2 * app.conf.broker_rebalance_timeout),
             on_stuck=self._fail,
         )
-        for watch in (lag.run(), self._brokers.topics.run(), watchdog.run(), self._rollout.run()):
+        for watch in (lag.run(), self._brokers.topics.run(), watchdog.run(), rollout.run()):
             self._watch(watch)
 
     def _watch(self, watch: Coroutine[Any, Any, None]) -> None:
@@ -308,6 +310,8 @@ class Worker:
 
     async def _leave(self) -> bool:
         clean = True
+        if self._rollout is not None:
+            self._rollout.beside.close()  # nobody waits for what may hang
         if self._app is not None and self._pipeline is not None:
             self._pipeline.drain_seconds = self._drain_seconds()
             clean = await self._consumer.drain(for_good=True)

@@ -7,7 +7,20 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationInfo, field_validator
 
 from config.group import Group
-from config.values import INT32_MAX, ByteCount, Count, Device, FieldPaths, Local, Location, Sha256, Text, Version, only
+from config.values import (
+    INT32_MAX,
+    ByteCount,
+    Count,
+    Device,
+    FieldPaths,
+    Local,
+    Location,
+    Sha256,
+    Text,
+    Version,
+    VersionNumber,
+    only,
+)
 
 
 class ModelSettings(Group):
@@ -28,9 +41,8 @@ class ModelSettings(Group):
     version: Version = Field(
         "latest", validation_alias="MODEL_VERSION", description="`latest`, or the number of a version to pin"
     )
-    canary_version: int | None = Field(
+    canary_version: VersionNumber | None = Field(
         None,
-        ge=0,
         validation_alias="MODEL_CANARY_VERSION",
         description="the number of a version that ranks the records of some keys; it is not taken as `latest`",
     )
@@ -42,9 +54,8 @@ class ModelSettings(Group):
         validation_alias="MODEL_CANARY_SHARE",
         description="the share of keys that it ranks, from 0 to 1; a key is always on the same side",
     )
-    shadow_version: int | None = Field(
+    shadow_version: VersionNumber | None = Field(
         None,
-        ge=0,
         validation_alias="MODEL_SHADOW_VERSION",
         description="the number of a version that scores the same records and is only compared; it is not taken as "
         "`latest`",

@@ -28,6 +28,7 @@ _DIGEST = re.compile(r"[0-9a-fA-F]{64}")
 _SCHEMES = ("s3", "gs", "az", "https", "http")
 _FETCHED_WHOLE = (".tar.gz", ".tgz", ".tar", ".zip", ".keras", ".tflite")
 _VERSION = re.compile(r"latest|[0-9]{1,18}")
+_NUMBER = re.compile(r"[0-9]{1,18}")
 
 
 def _topic(name: str) -> str:
@@ -81,6 +82,12 @@ def _version(name: str) -> str:
     if not _VERSION.fullmatch(name):
         raise ValueError("must be latest or the number of a version")
     return name
+
+
+def _version_number(value: str | int) -> int:
+    if not isinstance(value, int) and not _NUMBER.fullmatch(value):
+        raise ValueError("must be the number of a version")
+    return int(value)
 
 
 def _sizes(value: str | tuple[int, ...]) -> tuple[int, ...]:
@@ -194,6 +201,9 @@ Device = Annotated[str, AfterValidator(_device)]
 
 Version = Annotated[str, AfterValidator(_version)]
 """`latest` or digits."""
+
+VersionNumber = Annotated[int, BeforeValidator(_version_number)]
+"""Digits."""
 
 Local = BeforeValidator(_local)
 """Refuses URLs, which a Path would silently mangle, and keys themselves, which would be shown as a path."""

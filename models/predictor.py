@@ -110,6 +110,9 @@ class Predictor(Protocol):
             ModelUnavailable: the failure is not in the rows.
         """
 
+    def give_up(self) -> None:
+        """End the calls that run, as far as they can be, and answer no more; they raise ModelUnavailable."""
+
     def answers(self) -> bool:
         """Whether the model answers a known good row; asked before a record is blamed. Blocks like `predict`."""
 

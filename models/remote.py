@@ -94,7 +94,7 @@ class Mirror:
                 raise ModelNotUsable(f"it has no version {number}; there are: {there}")
             self._show_version(files, folder, number)
             for other in self._others.intersection(versions):
-                with suppress(ModelNotUsable):  # the next look says it again
+                with suppress(Exception):  # whatever it is, the version that serves goes on, and the next look tells
                     self._show_version(files, folder, other)
             return self._shelf
 
@@ -105,7 +105,7 @@ class Mirror:
 
         Args:
             serving: the version that is kept as long as it is there.
-            refused: versions that are not wanted.
+            refused: versions that are not wanted as they are here.
 
         Raises:
             ModelNotUsable: as `fetch`.
@@ -119,7 +119,12 @@ class Mirror:
             self._before = versions or self._before
             self._drop(versions, {serving, *self._others})
             self._failed = {number: old for number, old in self._failed.items() if versions.get(number) == old}
-            good = {number for number in complete if number not in refused and number not in self._failed}
+            # What was refused is copied again only when it is not what the copy was made of.
+            good = {
+                number
+                for number in complete
+                if number not in self._failed and not (number in refused and self._is_copied(number))
+            }
             newest = sorted(self._to_serve(good) & good)[-1:]
             for number in (*newest, *(self._others & good)):
                 try:
@@ -163,14 +168,21 @@ class Mirror:
             # Without the cause, which would show the whole URL.
             raise ModelNotUsable(f"model path {self._shown}: {reason}") from None
 
+    def _note(self, number: int) -> tuple[Path, str]:
+        """Where it is noted what the copy of a version is a copy of, and what stands there if it is as it is now."""
+        # A version may have been listed before all of it was there.
+        return self._place / "listings" / f"{number}.json", json.dumps([self._before[number].listing, self._sha256])
+
+    def _is_copied(self, number: int) -> bool:
+        note, wanted = self._note(number)
+        return note.is_file() and note.read_text("utf-8") == wanted
+
     def _show_version(self, files: Any, folder: str, number: int) -> None:
         version, place = self._before[number], self._shelf / str(number)
-        # Beside the copy stands what it is a copy of: a version may have been listed before all of it was there.
-        note = self._place / "listings" / f"{number}.json"
-        wanted = json.dumps([version.listing, self._sha256])
-        if place.is_dir() and note.is_file() and note.read_text("utf-8") == wanted:
+        if place.is_dir() and self._is_copied(number):
             return
         self._show(files, f"{folder}/{version.folder}", version.listing, place)
+        note, wanted = self._note(number)
         note.parent.mkdir(exist_ok=True)
         note.write_text(wanted, "utf-8")
 

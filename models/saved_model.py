@@ -6,7 +6,7 @@ from typing import Any
 
 from models.device import Device, choose_device
 from models.entry_point import EntryPoint, find_entry_point
-from models.errors import ModelError, ModelNotUsable, SizesOpen
+from models.errors import ModelError, ModelNotUsable, ModelUnavailable, SizesOpen
 from models.failures import as_model_error
 from models.fingerprint import read_contents
 from models.labels import Labels, choose_labels
@@ -17,7 +17,7 @@ from models.padding import BatchSizes
 from models.predictor import Columns, TopK, height
 from models.ranking import build_ranking
 from models.recorded import FILE, recorded_requests
-from models.runtime import tf
+from models.runtime import CancellationManager, CancellationManagerContext, tf
 from models.scores import Output, choose_scores
 from models.signature import Signature
 from models.warming import Sample, warm_up
@@ -109,6 +109,8 @@ class SavedModelPredictor:
         self._captured = tuple(ranking.captured_inputs)
         # TensorFlow's functions refer to their variables weakly: what these belong to must live as long as we call.
         self._owner = owner
+        self._running: set[Any] = set()
+        self._given_up = False
         self._sizes = sizes
         self._recorded: Sequence[Sample] = recorded
         self._known_good = Sample.made_up(entry.signature)
@@ -185,6 +187,8 @@ class SavedModelPredictor:
         try:
             outputs = self._run(columns)
             return TopK(*(output.numpy() for output in outputs))
+        except ModelError:
+            raise
         except Exception as error:  # what TensorFlow and a model's Python ops can raise is not listed anywhere
             raise as_model_error(error) from error
 
@@ -194,9 +198,23 @@ class SavedModelPredictor:
             tensors = [
                 tf.constant(array, dtype) for array, dtype in zip(self._entry.feed(columns), self._dtypes, strict=True)
             ]
-        with tf.device(self._device.placement):
-            outputs: Sequence[Any] = self._call(*tensors, *self._captured)
+        # One for each call: TensorFlow cancels it by itself when the call fails.
+        cancellation = CancellationManager()
+        self._running.add(cancellation)
+        try:
+            if self._given_up:
+                raise ModelUnavailable("it was given up")
+            with tf.device(self._device.placement), CancellationManagerContext(cancellation):
+                outputs: Sequence[Any] = self._call(*tensors, *self._captured)
+        finally:
+            self._running.discard(cancellation)
         return outputs
+
+    def give_up(self) -> None:
+        """End the calls that run, at the next of the model's operations, and answer no more."""
+        self._given_up = True
+        for cancellation in tuple(self._running):
+            cancellation.start_cancel()
 
     def known_good_rows(self, count: int) -> Columns:
         """Return *count* rows that the model answered in `warm_up`."""

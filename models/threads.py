@@ -1,6 +1,8 @@
 """How many threads TensorFlow computes with."""
 
+import os
 from collections.abc import Callable
+from contextlib import suppress
 
 from models.errors import ModelNotUsable
 from models.runtime import tf
@@ -15,6 +17,16 @@ def use_threads(*, intra_op: int, inter_op: int) -> None:
     threading = tf.config.threading
     _use(intra_op, threading.get_intra_op_parallelism_threads, threading.set_intra_op_parallelism_threads)
     _use(inter_op, threading.get_inter_op_parallelism_threads, threading.set_inter_op_parallelism_threads)
+
+
+def make_room(calls: int) -> None:
+    """Let TensorFlow use as many threads more for operations side by side, unless it runs already.
+
+    It has one pool for all models, with as many threads as cores: calls that hang would keep all others waiting.
+    """
+    if tf.config.threading.get_inter_op_parallelism_threads() == 0:
+        with suppress(ModelNotUsable):
+            use_threads(intra_op=0, inter_op=len(os.sched_getaffinity(0)) + calls)
 
 
 def _use(threads: int, get: Callable[[], int], set_to: Callable[[int], None]) -> None:

@@ -39,10 +39,9 @@ class Brokers:
         kafka = self._kafka
         self.security = Security(settings.security)
         self.client = Client(kafka.bootstrap_servers, security=self.security.client_options, guard=guard)
-        topics = [kafka.input_topic, kafka.output_topic, kafka.dead_letter_topic]
-        if kafka.shadow_topic is not None and settings.model.shadow_version is not None:
-            topics.append(kafka.shadow_topic)
-        self.topics = TopicWatch(self.client, topics)
+        needed = [kafka.input_topic, kafka.output_topic, kafka.dead_letter_topic]
+        shadows = kafka.shadow_topic if settings.model.shadow_version is not None else None
+        self.topics = TopicWatch(self.client, needed, welcome=[] if shadows is None else [shadows])
         self._waiting: str | None = "waiting for a broker to answer"
 
     @property

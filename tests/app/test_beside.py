@@ -38,7 +38,9 @@ def shadow_topic(topics: Topics) -> Iterator[str]:
 def of_the_canary(share: float) -> set[int]:
     """Which of KEYS the canary ranks."""
     who: Any = None
-    return set(Canary(who, who, share=share).places(chunk(*(record(place, key=key) for place, key in enumerate(KEYS)))))
+    return set(
+        Canary(who, who, who, share=share).places(chunk(*(record(place, key=key) for place, key in enumerate(KEYS))))
+    )
 
 
 def sample(run: Serving, *series: str) -> float:

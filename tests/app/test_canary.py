@@ -4,18 +4,22 @@ import asyncio
 import uuid
 from collections.abc import Sequence
 from random import Random
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
 from app.canary import Canary
 from app.errors import ModelFailed
+from app.patrol import Patrol
 from app.tally import Tally
+from models.numpy_model import NumpyModel
 from tests.app.chunks import chunk, record
 
 
-def canary(share: float, ranking: Any = None, longest_seconds: float = 30.0) -> Canary:
-    return Canary(cast(Any, None), ranking, share=share, longest_seconds=longest_seconds)
+def canary(share: float, ranking: Any = None, calling: float = 0.0, **options: Any) -> Canary:
+    ranker = SimpleNamespace(predictor=NumpyModel())
+    return Canary(cast(Any, ranker), ranking, Patrol(lambda: calling, 1.0), share=share, **options)
 
 
 def taken(share: float, keys: Sequence[bytes | None]) -> set[bytes | None]:
@@ -54,8 +58,9 @@ def test_no_share_is_nobody_and_the_whole_is_everybody() -> None:
     assert taken(1.0, KEYS["numbers"]) == set(KEYS["numbers"])
 
 
-def test_records_without_a_key_are_shared_out_by_where_they_are() -> None:
-    records = [record(offset) for offset in range(10_000)]
+@pytest.mark.parametrize("key", [None, b""])
+def test_records_without_a_key_are_shared_out_by_where_they_are(key: bytes | None) -> None:
+    records = [record(offset, key=key) for offset in range(10_000)]
     places = canary(0.2).places(chunk(*records))
     assert len(places) == pytest.approx(2_000, rel=0.1)
     assert canary(0.2).places(chunk(*records[5_000:])) == [place - 5_000 for place in places if place >= 5_000]
@@ -79,12 +84,24 @@ class Failing:
         (ModelFailed("internal"), "internal"),
         (KeyError("x"), "'x'"),
         (RuntimeError(), "RuntimeError"),
-        (None, "it had not ranked a chunk after 0.01 s"),
+        (None, "a call of it has not returned for 2.0 s"),
     ],
 )
 async def test_whatever_goes_wrong_in_it_is_the_canarys_own_fault(error: Exception | None, message: str) -> None:
     with pytest.raises(ModelFailed, match=f"^{message}$"):
-        await canary(1.0, Failing(error), longest_seconds=0.01).rank([], "in-0")
+        await canary(1.0, Failing(error), calling=2.0 if error is None else 0.0).rank([], "in-0")
+
+
+async def test_one_that_leaves_gives_up_all_that_it_has_and_is_gone_then() -> None:
+    gone: list[int] = []
+    leaver = canary(1.0, Failing(None), on_gone=lambda: gone.append(1))
+    ranking = [asyncio.ensure_future(leaver.rank([], "in-0")) for _ in range(2)]
+    await asyncio.sleep(0)
+    leaver.leave()
+    assert not gone
+    found = await asyncio.wait_for(asyncio.gather(*ranking, return_exceptions=True), 10)
+    assert [str(each) for each in found] == ["it has left"] * 2
+    assert gone == [1]
 
 
 def test_what_is_long_ago_counts_less() -> None:

@@ -18,6 +18,8 @@ from app.errors import PublishFailed
 from app.kafka.chunk import Chunk
 from app.limit import BatchLimit
 from app.metrics import Metrics
+from app.patrol import Patrol
+from app.ranking import Ranked
 from app.records import Outgoing
 from app.scoring import Scorer
 from app.shadow import Shadow
@@ -63,14 +65,14 @@ class Rig:
         self.shadow = Shadow(
             make_ranker(SETTINGS, model),
             Batcher(ways[1], limit=limit, max_in_flight=1, max_rows=10**6, max_bytes=10**9),
+            Patrol(lambda: ways[1].longest_call_seconds, options.get("longest_seconds", 30.0)),
             thread,
             observer=self.seen,
             on_failure=self._fail,
             publish=publish,
             finite=True,
             max_rows=max_rows,
-            max_bytes=10**6,
-            longest_seconds=options.get("longest_seconds", 30.0),
+            max_bytes=options.get("max_bytes", 10**6),
         )
 
     def _fail(self, shadow: Shadow, error: Exception) -> None:
@@ -82,8 +84,8 @@ class Rig:
     async def rank(self, *values: bytes) -> Chunk:
         fetched = chunk(*(record(place, value, key=b"k%d" % place) for place, value in enumerate(values)))
 
-        def offer(*scored: Any) -> None:
-            self.shadow.offer(fetched.tp, self.served, *scored)
+        def offer(there: Ranked) -> None:
+            self.shadow.offer(fetched.tp, self.served, there)
 
         await asyncio.wait_for(self.ranking.rank(fetched, "in-0", self.served, offer), 10)
         return fetched
@@ -219,8 +221,40 @@ async def test_a_shadow_that_hangs_leaves_off(rig: Callable[..., Rig]) -> None:
     model.answering.clear()
     await run.rank(*rows(5))
     await asyncio.wait_for(run.failed.wait(), 10)
-    model.answering.set()
-    assert run.failures == ["it had not scored a chunk after 0.05 s"]
+    assert run.failures == ["a call of it has not returned for 0.1 s"]
+    assert model.answering.is_set()  # its calls were given up
+
+
+async def test_a_shadow_that_is_slow_drops_rows_and_stays(rig: Callable[..., Rig]) -> None:
+    run = rig(NumpyModel(), NumpyModel(delay_seconds=0.03), longest_seconds=0.2, max_rows=60)
+    for turn in range(9):
+        await run.rank(*rows(20, seed=turn))
+    await run.settled()  # 60 rows wait for 8 calls of 8 rows at most, which is longer than a call may last
+    assert run.failures == []
+    assert run.seen.rows["ranked"] >= 60
+    assert run.seen.rows["ranked"] + run.seen.rows["dropped"] == 180
+
+
+async def test_records_that_it_keeps_count_with_all_their_bytes(rig: Callable[..., Rig]) -> None:
+    async def publish(source: int, records: Sequence[Outgoing]) -> int:
+        return 0
+
+    large = [json.dumps({"id": place, "features": [1, 2, 3, 4], "rest": "x" * 10_000}).encode() for place in range(3)]
+    for keep, dropped in ((publish, 3), (None, 0)):
+        run = rig(NumpyModel(), NumpyModel(delay_seconds=0.05), publish=keep, max_bytes=50_000)
+        await run.rank(*large)
+        await run.rank(*large)
+        await run.settled()
+        assert run.seen.rows["dropped"] == dropped
+
+
+async def test_what_the_other_version_refuses_when_it_writes_is_not_compared(rig: Callable[..., Rig]) -> None:
+    run = rig(NumpyModel(seed=1, nan=7.0), NumpyModel(seed=1))
+    values = rows(5)
+    values[1] = row("r1", 7, 0, 0, 0)
+    await run.rank(*values)
+    await run.settled()
+    assert (len(run.seen.same_top), run.seen.rows) == (4, {"ranked": 4})
 
 
 async def test_its_rankings_go_where_they_are_to_go_as_those_of_the_other_do(rig: Callable[..., Rig]) -> None:

@@ -17,6 +17,7 @@ from app.kafka.chunk import Chunk
 from app.lane import Outcome, Outcomes
 from app.limit import BatchLimit
 from app.metrics import Metrics
+from app.patrol import Patrol
 from app.ranker import Ranker
 from app.records import Incoming
 from app.scoring import Scorer
@@ -37,8 +38,8 @@ class Side:
         self.model = NumpyModel(seed=int(version), **options)
         self.model.version = version
         self.ranker = make_ranker(SETTINGS, self.model)
-        scorer = Scorer(threads, lambda _: None, limit=BatchLimit(64), backoff=Backoff(pauses=0))
-        self.ranking = make_ranking(SETTINGS.batch, scorer, Metrics())
+        self.scorer = Scorer(threads, lambda _: None, limit=BatchLimit(64), backoff=Backoff(pauses=0))
+        self.ranking = make_ranking(SETTINGS.batch, self.scorer, Metrics())
 
 
 class Rig:
@@ -47,23 +48,28 @@ class Rig:
     def __init__(self, threads: ThreadPoolExecutor, share: float, **options: Any) -> None:
         self.one, self.two = Side("1", threads, poison=POISON), Side("2", threads, **options)
         self.current: Ranker = self.one.ranker
-        self.canary: Canary | None = Canary(self.two.ranker, self.two.ranking, share=share, longest_seconds=0.5)
+        patrol = Patrol(lambda: self.two.scorer.longest_call_seconds, 0.5)
+        self.canary: Canary | None = Canary(self.two.ranker, self.two.ranking, patrol, share=share)
         self.shadow = None
         self.served: list[tuple[int, int]] = []
-        self.by_canary: list[tuple[int, int]] = []
+        self.again: list[tuple[int, int]] = []
+        self.by_canary: list[tuple[int, int, int]] = []
         self.failures: list[str] = []
         self.traffic = Traffic(self, self, self.one.ranking)
 
-    def ranked(self, records: Sequence[Incoming], outcomes: Sequence[Outcome], ranker: Ranker) -> None:
+    def ranked(
+        self, records: Sequence[Incoming], outcomes: Sequence[Outcome], ranker: Ranker, *, again: bool = False
+    ) -> None:
         assert ranker is self.one.ranker
-        self.served.append((len(records), sum(isinstance(outcome, RejectedRecord) for outcome in outcomes)))
+        refused = sum(isinstance(outcome, RejectedRecord) for outcome in outcomes)
+        (self.again if again else self.served).append((len(records), refused))
 
     def instead_of(self, ranker: Ranker, error: ModelFailed) -> None:
         pass
 
-    def canary_ranked(self, canary: Canary, given: int, refused: int) -> None:
+    def canary_ranked(self, canary: Canary, ranked: int, refused: int, wrongly: int) -> None:
         assert canary is self.canary
-        self.by_canary.append((given, refused))
+        self.by_canary.append((ranked, refused, wrongly))
 
     def canary_failed(self, canary: Canary, error: ModelFailed) -> None:
         self.failures.append(str(error))
@@ -106,7 +112,7 @@ async def test_a_key_of_the_canarys_is_ranked_by_it_and_all_others_by_the_versio
     theirs = set(rig.canary.places(fetched))
     told = versions(await rig.traffic.outcomes(fetched))
     assert told == ["2" if place in theirs else "1" for place in range(100)]
-    assert (rig.served, rig.by_canary, rig.failures) == ([(100 - len(theirs), 0)], [(len(theirs), 0)], [])
+    assert (rig.served, rig.by_canary, rig.failures) == ([(100 - len(theirs), 0)], [(len(theirs), 0, 0)], [])
 
 
 async def test_without_a_canary_or_keys_of_its_the_version_that_serves_ranks_all(threads: ThreadPoolExecutor) -> None:
@@ -129,13 +135,13 @@ async def test_what_the_canary_refuses_the_version_that_serves_ranks_or_refuses(
     told = versions(await rig.traffic.outcomes(fetched))
     # The canary has no fault to find with the poison of the other; nobody asks that one about it then.
     assert told == ["1" if place in {3, 4} else "2" for place in range(20)]
-    assert (rig.served, rig.by_canary) == ([(2, 0)], [(20, 2)])
+    assert (rig.served, rig.again, rig.by_canary) == ([], [(2, 0)], [(18, 2, 2)])
 
     rig = Rig(threads, 1.0, poison=POISON)
     told = versions(await rig.traffic.outcomes(fetched))
     assert told == ["model_error" if place == 9 else "2" for place in range(20)]
     # Both refuse it: that says nothing against the canary.
-    assert (rig.served, rig.by_canary) == ([(1, 1)], [(20, 0)])
+    assert (rig.served, rig.again, rig.by_canary) == ([], [(1, 1)], [(19, 1, 0)])
 
 
 async def test_a_record_that_is_no_record_is_refused_by_the_version_that_serves(threads: ThreadPoolExecutor) -> None:
@@ -155,7 +161,7 @@ async def test_a_canary_that_is_at_fault_or_hangs_costs_no_record(threads: Threa
     rig.two.model.answering.set()
     assert [failure.partition(":")[0] for failure in rig.failures] == [
         "the model fails, also at attempt 1",
-        "it had not ranked a chunk after 0.5 s",
+        "a call of it has not returned for 0.5 s",
     ]
     # Told as a failure, not as refusals too.
     assert rig.by_canary == []

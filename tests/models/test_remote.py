@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from models import remote
 from models.errors import ModelNotUsable
 from models.fingerprint import read_contents
 from models.remote import Mirror
@@ -346,3 +347,23 @@ def test_where_there_is_no_room_that_is_told(site: Site, tmp_path: Path, monkeyp
 def test_a_service_without_its_library_says_what_to_install(tmp_path: Path) -> None:
     with pytest.raises(ModelNotUsable, match=r"pip install 'streamrank\[s3\]', \[gcs\] or \[azure\]"):
         Mirror("gs://bucket/model", tmp_path).fetch()
+
+
+@pytest.mark.parametrize("error", [PermissionError(errno.EACCES, "Access Denied"), OSError(errno.ENOSPC, "full")])
+def test_what_is_wanted_beside_and_cannot_be_copied_does_not_stop_the_start(
+    error: OSError, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in (1, 2):
+        write(tmp_path / "store" / "mine" / str(number))
+    download = remote._download
+
+    def some(files: Any, path: str, file: Path, size: int | None) -> None:
+        if "/mine/2/" in path:
+            raise error
+        download(files, path, file, size)
+
+    monkeypatch.setattr(remote, "_download", some)
+    mirror = Mirror(f"file://{tmp_path}/store/mine", tmp_path / "cache", beside=[2])
+    assert [each.name for each in mirror.fetch().iterdir()] == ["1"]
+    with pytest.raises(ModelNotUsable):
+        mirror.sync(serving=1)

@@ -290,3 +290,31 @@ def test_strings_are_fed_and_given_with_a_model_on_the_gpu(tf: Any, export: Expo
     top = model.predict({"word": np.array([b"up"], object), "x": np.array([[1, np.nan]], np.float32)})
     assert top.labels is not None
     assert (top.labels.tolist(), top.finite.tolist()) == ([[b"up", b"UP"]], [False])
+
+
+def test_a_call_that_does_not_end_can_be_given_up_and_others_do_not_notice(tf: Any, export: Export, load: Load) -> None:
+    def body(x: Any) -> dict[str, Any]:
+        rounds = tf.where(tf.reduce_any(x > 5.0), 2**31 - 1, 1)
+        _, same = tf.while_loop(lambda i, _: i < rounds, lambda i, y: (i + 1, y * 1.0), (tf.constant(0), x))
+        return {"scores": same}
+
+    path = export(body, x=([None, 2], tf.float32))
+    hanging, other = load(path), load(path)
+    with ThreadPoolExecutor(2) as threads:
+        calls = [threads.submit(hanging.predict, {"x": np.full((1, 2), 7, np.float32)}) for _ in range(2)]
+        while len(hanging._running) < 2:  # type: ignore[attr-defined]
+            assert not any(call.done() for call in calls)
+        hanging.give_up()
+        for call in calls:
+            assert isinstance(call.exception(timeout=30), ModelUnavailable)
+    with pytest.raises(ModelUnavailable, match="it was given up"):
+        hanging.predict({"x": np.ones((1, 2), np.float32)})
+    assert other.predict({"x": np.ones((1, 2), np.float32)}).scores.tolist() == [[1.0, 1.0]]
+
+
+def test_a_call_that_fails_leaves_the_next_alone(tf: Any, load: Load, careful: Path) -> None:
+    model = load(careful)
+    for _ in range(2):
+        with pytest.raises(RowsRefused):
+            model.predict({"speed": np.array([-1], np.float32)})
+        assert model.predict({"speed": np.array([1], np.float32)}).scores.tolist() == [[1.0, -1.0]]
