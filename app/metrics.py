@@ -130,8 +130,7 @@ _CATALOGUE = (
         "streamrank_shadow_rank_correlation",
         "histogram",
         (),
-        "Spearman's rank correlation of their rankings of a row, from -1 to 1; buckets alone, since it may be "
-        "below 0",
+        "Spearman's rank correlation of their rankings of a row, from -1 to 1; buckets alone, since it may be below 0",
     ),
     MetricInfo("streamrank_rebalances_total", "counter", (), "times that the group's partitions were shared out anew"),
 )
