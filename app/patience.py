@@ -53,5 +53,6 @@ class Patience:
 
     def _note(self, me: object, error: ModelUnavailable) -> None:
         if not self._pending:
-            logger.warning("the model fails; trying again, nothing of its batch is acknowledged: %s", error)
+            # As text: an error holds on to the model, and who keeps log records would too.
+            logger.warning("the model fails; trying again, nothing of its batch is acknowledged: %s", str(error))
         self._pending[me] = error

@@ -5,7 +5,6 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from threading import Lock
@@ -13,7 +12,7 @@ from types import ModuleType
 
 from models.errors import ModelNotUsable
 
-__all__ = ["CancellationManager", "CancellationManagerContext", "held_back", "tf"]
+__all__ = ["held_back", "tf"]
 
 # Silences TensorFlow's C++ log below FATAL. What it writes while its libraries are loaded (the lines about oneDNN) no
 # variable can silence: see `held_back`.
@@ -108,8 +107,3 @@ except ModuleNotFoundError as error:
     ) from error
 except ImportError as error:
     raise ModelNotUsable(f"TensorFlow is installed but cannot be imported: {error}") from error
-
-# TensorFlow's public modules do not show it; it is what its own parameter server ends calls with.
-_cancellation = import_module(f"{tf.__name__}.python.eager.cancellation")
-CancellationManager = _cancellation.CancellationManager
-CancellationManagerContext = _cancellation.CancellationManagerContext

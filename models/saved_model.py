@@ -1,6 +1,7 @@
 """A TensorFlow SavedModel as a predictor."""
 
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,13 @@ from models.padding import BatchSizes
 from models.predictor import Columns, TopK, height
 from models.ranking import build_ranking
 from models.recorded import FILE, recorded_requests
-from models.runtime import CancellationManager, CancellationManagerContext, tf
+from models.runtime import tf
 from models.scores import Output, choose_scores
 from models.signature import Signature
 from models.warming import Sample, warm_up
+
+# Its public modules do not show what its own parameter server ends calls with.
+_cancellation = import_module(f"{tf.__name__}.python.eager.cancellation")
 
 
 def read(folder: Path, options: Options, *, fingerprint: str | None = None) -> "SavedModelPredictor":
@@ -199,12 +203,12 @@ class SavedModelPredictor:
                 tf.constant(array, dtype) for array, dtype in zip(self._entry.feed(columns), self._dtypes, strict=True)
             ]
         # One for each call: TensorFlow cancels it by itself when the call fails.
-        cancellation = CancellationManager()
+        cancellation = _cancellation.CancellationManager()
         self._running.add(cancellation)
         try:
             if self._given_up:
                 raise ModelUnavailable("it was given up")
-            with tf.device(self._device.placement), CancellationManagerContext(cancellation):
+            with tf.device(self._device.placement), _cancellation.CancellationManagerContext(cancellation):
                 outputs: Sequence[Any] = self._call(*tensors, *self._captured)
         finally:
             self._running.discard(cancellation)

@@ -103,7 +103,10 @@ class Always:
         self.current = ranker
         self.told: list[tuple[Sequence[Incoming], Sequence[Outcome], Ranker]] = []
 
-    def ranked(self, records: Sequence[Incoming], outcomes: Sequence[Outcome], ranker: Ranker) -> None:
+    def ranked(
+        self, records: Sequence[Incoming], outcomes: Sequence[Outcome], ranker: Ranker, *, again: bool = False
+    ) -> None:
+        assert not again
         self.told.append((records, outcomes, ranker))
 
     def instead_of(self, ranker: Ranker, error: ModelFailed) -> None:
