@@ -14,8 +14,8 @@ from faust.types import TP
 
 from app import collector
 from app.batching import Batcher
-from app.codecs.json import JsonDecoder
-from app.codecs.prediction import PredictionEncoder
+from app.candidates import CandidateRanking
+from app.freshness import Freshness
 from app.kafka.chunk import Chunk
 from app.kafka.producers import ProducerFactory
 from app.kafka.routing import Router
@@ -25,11 +25,9 @@ from app.metrics import Metrics
 from app.outbox import Outbox
 from app.pipeline import Pipeline
 from app.progress import Progress
-from app.ranker import Ranker
-from app.ranking import Ranking
-from app.records import RecordFactory
+from app.ranking import Ranking, RecordRanking
 from app.scoring import Scorer
-from config.settings import BatchSettings, Settings
+from config.settings import Settings
 from models.errors import DeviceNotFound, ModelNotUsable, SizesOpen
 from models.labels import read_labels
 from models.predictor import Predictor
@@ -142,7 +140,8 @@ def load_predictor(settings: Settings, on_padding: Callable[[int], None] = lambd
             labels_path=model.labels_path,
             scores_output=model.scores_output,
             labels_output=model.labels_output,
-            top_k=settings.rank.top_k,
+            # Of candidates, those of other rows are picked: all scores of a row are needed.
+            top_k=settings.rank.top_k if settings.rank.by == "classes" else 0,
             allowed_sizes=settings.batch.allowed_sizes,
             on_padding=on_padding,
             pad_value=model.pad_value,
@@ -160,31 +159,6 @@ def _naming(variable: str, others: Mapping[type[ModelNotUsable], str] = MappingP
         yield
     except ModelNotUsable as error:
         raise type(error)(f"{others.get(type(error), variable)}: {error}") from error
-
-
-def make_ranker(settings: Settings, predictor: Predictor) -> Ranker:
-    """Return *predictor* with what reads records for it and writes its rankings.
-
-    Raises:
-        StartFailed: records cannot be read so; one line per mistake.
-    """
-    return Ranker(
-        predictor,
-        JsonDecoder(
-            predictor.signature,
-            fields=settings.input.fields,
-            id_field=settings.input.record_id_field,
-            max_bytes=settings.input.record_max_bytes,
-        ),
-        PredictionEncoder(
-            model=predictor.name,
-            version=predictor.version,
-            labels=predictor.labels,
-            min_score=settings.rank.min_score,
-            non_finite=settings.model.non_finite,
-        ),
-        RecordFactory(predictor.name, predictor.version),
-    )
 
 
 def make_scorer(settings: Settings, *, executor: Executor, metrics: Metrics, progress: Progress) -> Scorer:
@@ -229,8 +203,9 @@ def make_pipeline(
     )
 
 
-def make_ranking(batch: BatchSettings, scorer: Scorer, metrics: Metrics) -> Ranking:
+def make_ranking(settings: Settings, scorer: Scorer, metrics: Metrics) -> RecordRanking:
     """Return the way of records through *scorer*."""
+    batch = settings.batch
     batcher = Batcher(
         scorer,
         limit=scorer.limit,
@@ -240,4 +215,15 @@ def make_ranking(batch: BatchSettings, scorer: Scorer, metrics: Metrics) -> Rank
         max_bytes=batch.in_flight_max_bytes,
         on_dispatch=metrics.dispatched,
     )
-    return Ranking(batcher, metrics.stage_took)
+    freshness = Freshness(settings.freshness.max_age_ms, skip=settings.freshness.action == "skip")
+    if settings.rank.by == "candidates":
+        drop = settings.rank.candidate_errors == "drop_candidate"
+        return CandidateRanking(
+            batcher,
+            metrics,
+            freshness,
+            whole=settings.rank.candidate_rows == "list",
+            drop=drop,
+            finite=settings.model.non_finite == "reject",
+        )
+    return Ranking(batcher, freshness, metrics.stage_took)

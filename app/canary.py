@@ -8,7 +8,7 @@ from app.kafka.chunk import Chunk
 from app.lane import Outcome
 from app.patrol import Patrol
 from app.ranker import Ranker
-from app.ranking import Ranking
+from app.ranking import RecordRanking
 from app.records import Incoming
 from app.tally import Tally
 
@@ -29,7 +29,7 @@ class Canary:
     def __init__(
         self,
         ranker: Ranker,
-        ranking: Ranking,
+        ranking: RecordRanking,
         patrol: Patrol,
         *,
         share: float,

@@ -1,4 +1,4 @@
-"""The command line: `streamrank serve | config | inspect | audit | dead-letters | demo`."""
+"""The command line: `streamrank serve | config | inspect | score | audit | dead-letters | demo`."""
 
 import argparse
 import json
@@ -21,6 +21,7 @@ examples:
   streamrank config            show every setting and where its value came from
   streamrank inspect /models/digits
                                look at a model and how it would be served
+  streamrank score races.jsonl rank the records of a file, without Kafka
   streamrank audit             check that no record was lost
   streamrank dead-letters list look at the records that were refused
   streamrank demo              watch it all run on this machine
@@ -67,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     config_parser.add_argument("--json", action="store_true", help="print one JSON object")
     commands.add_parser("audit", help="check that every record has its prediction or its dead letter")
     commands.add_parser("inspect", help="what a SavedModel holds, how it would be served and how fast it is here")
+    commands.add_parser("score", help="rank records from a file or standard input, without Kafka")
     commands.add_parser("dead-letters", help="look at the records that were refused, and send them back")
     commands.add_parser("demo", help="a broker, a model, the service and real records, on this machine")
     return parser
@@ -180,6 +182,13 @@ def inspect(arguments: list[str]) -> int:
     return run(arguments)
 
 
+def score(arguments: list[str]) -> int:
+    """Rank the records of a file."""
+    from app.score.command import main as run
+
+    return run(arguments)
+
+
 def dead_letters(arguments: list[str]) -> int:
     """List, show or replay dead letters."""
     from app.deadletters.run import main as run
@@ -192,6 +201,7 @@ _WITH_OPTIONS_OF_ITS_OWN: dict[str, Callable[[list[str]], int]] = {
     "dead-letters": dead_letters,
     "demo": demo,
     "inspect": inspect,
+    "score": score,
 }
 
 

@@ -2,6 +2,7 @@
 
 StreamRankError
 ├── RejectedRecord      the record is at fault: dead-letter it, go on
+│   └── Expired         it is too old: dead-letter it or leave it, as FRESHNESS_ACTION says
 └── ServiceError        we or our surroundings are at fault: acknowledge nothing, stop the worker
     ├── PublishFailed   the broker will not take what we send
     ├── ProducerLost    what became of a transaction is in doubt: open its partition anew, go on from what is committed
@@ -24,6 +25,7 @@ class Stage(StrEnum):
     VALIDATE = "validate"
     PREDICT = "predict"
     ENCODE = "encode"
+    EXPIRED = "expired"
 
 
 class Reason(StrEnum):
@@ -40,10 +42,13 @@ class Reason(StrEnum):
     WRONG_SHAPE = "wrong_shape"
     OUT_OF_RANGE = "out_of_range"
     BAD_ID = "bad_id"
+    DUPLICATE_CANDIDATE = "duplicate_candidate"
     MODEL_ERROR = "model_error"
     NON_FINITE_SCORE = "non_finite_score"
     NOT_ENCODABLE = "not_encodable"
     TOO_LARGE_TO_PUBLISH = "too_large_to_publish"
+    DEADLINE = "deadline"
+    MAX_AGE = "max_age"
 
 
 _STAGES: dict[Reason, Stage] = {
@@ -58,10 +63,13 @@ _STAGES: dict[Reason, Stage] = {
     Reason.WRONG_SHAPE: Stage.VALIDATE,
     Reason.OUT_OF_RANGE: Stage.VALIDATE,
     Reason.BAD_ID: Stage.VALIDATE,
+    Reason.DUPLICATE_CANDIDATE: Stage.VALIDATE,
     Reason.MODEL_ERROR: Stage.PREDICT,
     Reason.NON_FINITE_SCORE: Stage.PREDICT,
     Reason.NOT_ENCODABLE: Stage.ENCODE,
     Reason.TOO_LARGE_TO_PUBLISH: Stage.ENCODE,
+    Reason.DEADLINE: Stage.EXPIRED,
+    Reason.MAX_AGE: Stage.EXPIRED,
 }
 
 
@@ -72,6 +80,8 @@ class StreamRankError(Exception):
 class RejectedRecord(StreamRankError):
     """The record is at fault; the message names the value, the limit and the way out."""
 
+    skipped = False
+
     def __init__(self, reason: Reason, message: str) -> None:
         super().__init__(message)
         self.reason = reason
@@ -81,6 +91,18 @@ class RejectedRecord(StreamRankError):
     def stage(self) -> Stage:
         """The stage that refuses for this reason."""
         return _STAGES[self.reason]
+
+
+class Expired(RejectedRecord):
+    """The record came too late to be worth scoring.
+
+    Attributes:
+        skipped: it leaves no dead letter either.
+    """
+
+    def __init__(self, reason: Reason, message: str, *, skipped: bool) -> None:
+        super().__init__(reason, message)
+        self.skipped = skipped
 
 
 class ServiceError(StreamRankError):

@@ -23,7 +23,7 @@ from prometheus_client.registry import Collector
 
 from app.agreement import Agreement
 from app.batching import Dispatch
-from app.errors import RejectedRecord
+from app.errors import RejectedRecord, Stage
 from app.kafka.chunk import Chunk
 from app.lane import Outcome
 from models.predictor import Predictor
@@ -62,9 +62,16 @@ _CATALOGUE = (
         "streamrank_records_total",
         "counter",
         ("outcome",),
-        "records done with, exactly one outcome each: `published` or `dead_lettered`",
+        "records done with, exactly one outcome each: `published`, `dead_lettered` or `expired`, which too may leave a "
+        "dead letter",
     ),
     MetricInfo("streamrank_dead_letters_total", "counter", ("stage", "reason"), "records refused, by stage and reason"),
+    MetricInfo(
+        "streamrank_candidates_total",
+        "counter",
+        ("outcome",),
+        "with `RANK_BY=candidates`: candidates that were `ranked`, or `dropped` because they were at fault",
+    ),
     MetricInfo("streamrank_batch_rows", "histogram", (), "rows in one model call"),
     MetricInfo(
         "streamrank_stage_seconds",
@@ -180,7 +187,7 @@ class Metrics:
         self._made = {info.name: self._make(info) for info in _CATALOGUE}
         self._children: dict[tuple[Any, ...], Any] = {}
         self._beside: dict[str, tuple[str, ...]] = {}
-        for outcome in ("published", "dead_lettered"):
+        for outcome in ("published", "dead_lettered", "expired"):
             self._made["streamrank_records_total"].labels(outcome)
 
     def _make(self, info: MetricInfo) -> Any:
@@ -217,10 +224,15 @@ class Metrics:
     def confirmed(self, chunk: Chunk, outcomes: Sequence[Outcome]) -> None:
         """Count what became of a chunk's records, and how old they were by then."""
         rejected = [outcome for outcome in outcomes if isinstance(outcome, RejectedRecord)]
+        expired = 0
         for rejection in rejected:
-            self._child("streamrank_dead_letters_total", rejection.stage, rejection.reason).inc()
-        if rejected:
-            self._child("streamrank_records_total", "dead_lettered").inc(len(rejected))
+            expired += rejection.stage == Stage.EXPIRED
+            if not rejection.skipped:
+                self._child("streamrank_dead_letters_total", rejection.stage, rejection.reason).inc()
+        if expired:
+            self._child("streamrank_records_total", "expired").inc(expired)
+        if len(rejected) > expired:
+            self._child("streamrank_records_total", "dead_lettered").inc(len(rejected) - expired)
         self._child("streamrank_records_total", "published").inc(len(outcomes) - len(rejected))
         timestamps = np.fromiter((record.timestamp for record in chunk), dtype=np.float64, count=len(chunk))
         # Records may bear no timestamp (-1), or that of a clock that is ahead of ours.
@@ -291,6 +303,11 @@ class Metrics:
     def model_ranked(self, role: str, outcome: str, rows: int) -> None:
         """Count rows that a model has `ranked`, `refused` or `dropped`, or that stay `unpublished`."""
         self._child("streamrank_model_rows_total", role, outcome).inc(rows)
+
+    def candidates(self, outcome: str, count: int) -> None:
+        """Count candidates that were `ranked` or `dropped`."""
+        if count:
+            self._child("streamrank_candidates_total", outcome).inc(count)
 
     def model_called(self, role: str, seconds: float) -> None:
         """Count a call of a model."""

@@ -63,7 +63,7 @@ class Outbox:
             work.outcomes.result().factories[place].dead_letter(work.chunk.tp, work.chunk[place], outcome)
             for work in ready
             for place, outcome in enumerate(work.outcomes.result())
-            if isinstance(outcome, RejectedRecord)
+            if isinstance(outcome, RejectedRecord) and not outcome.skipped
         ]
         source = ready[0].chunk.tp.partition
         refused = await send(self._router, producer, self._dead_letter_topic, source, letters)

@@ -2,8 +2,11 @@
 
 from dataclasses import dataclass
 
+from app.codecs.candidates import CandidateDecoder
 from app.codecs.json import JsonDecoder
+from app.codecs.list_prediction import ListEncoder
 from app.codecs.prediction import PredictionEncoder
+from app.codecs.whole_lists import WholeListDecoder
 from app.records import RecordFactory
 from models.predictor import Predictor
 
@@ -19,9 +22,11 @@ class Ranker:
         decoder: record bytes to the rows that it takes.
         encoder: its rankings to record bytes.
         records: makes what is published, with its name and version in the headers.
+        score_column: of the model's scores, the one that ranks candidates.
     """
 
     predictor: Predictor
-    decoder: JsonDecoder
-    encoder: PredictionEncoder
+    decoder: JsonDecoder | CandidateDecoder | WholeListDecoder
+    encoder: PredictionEncoder | ListEncoder
     records: RecordFactory
+    score_column: int = 0

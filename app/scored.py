@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from app.errors import RejectedRecord
+from app.errors import ModelFailed, RejectedRecord
 from models.predictor import TopK
 
 
@@ -22,7 +22,11 @@ class Scored:
 
     @classmethod
     def of(cls, answers: Sequence[TopK | RejectedRecord]) -> Self:
-        """Join the answers about consecutive rows: rankings of one or more rows each, rejections of one."""
+        """Join the answers about consecutive rows: rankings of one or more rows each, rejections of one.
+
+        Raises:
+            ModelFailed: the rankings do not fit each other.
+        """
         rankings: list[TopK] = []
         refused: dict[int, RejectedRecord] = {}
         row = 0
@@ -33,7 +37,10 @@ class Scored:
             else:
                 rankings.append(answer)
                 row += len(answer.scores)
-        return cls(TopK.join(rankings) if rankings else None, refused)
+        try:
+            return cls(TopK.join(rankings) if rankings else None, refused)
+        except ValueError as error:
+            raise ModelFailed("the model gives rows of one batch different numbers of scores") from error
 
     def split(self, heights: Sequence[int]) -> list[Self]:
         """Return the same as one answer for each run of so many rows."""

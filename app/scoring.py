@@ -1,6 +1,7 @@
 """Run merged batches through the model, and find out who is to blame when one fails."""
 
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,7 @@ from app.backoff import Backoff
 from app.batching import Slice
 from app.calls import ModelCalls
 from app.errors import Reason, RejectedRecord
+from app.freshness import Expiry
 from app.limit import BatchLimit
 from app.patience import Patience
 from app.scored import Scored
@@ -23,10 +25,11 @@ __all__ = ["Rows", "Scored", "Scorer"]
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Rows that one model is to rank; only those for the same one share a batch."""
+    """Rows that one model is to rank, unless they have expired; only those for the same one share a batch."""
 
     columns: Columns
     predictor: Predictor
+    expiry: Expiry | None = None
 
 
 class Scorer:
@@ -72,8 +75,30 @@ class Scorer:
             ModelFailed: the model is at fault, not the rows: it failed at every attempt, or answers for another number
                 of rows.
         """
+        now_ms = time.time() * 1000
+        late = [_expired(part, now_ms) for part in slices]
+        if any(late):
+            return await self._score_others(slices, late)
         answers = await self._score(slices[0].block.predictor, _merge(slices), self.limit.rows)
         return Scored.of(answers).split([len(part) for part in slices])
+
+    async def _score_others(
+        self, slices: Sequence[Slice[Rows]], late: Sequence[Mapping[int, RejectedRecord]]
+    ) -> list[Scored]:
+        """Score the rows that are not *late*."""
+        kept = [[row for row in range(len(part)) if row not in gone] for part, gone in zip(slices, late, strict=True)]
+        parts = [
+            {name: column[rows] for name, column in _rows(part.block.columns, part.start, part.stop).items()}
+            for part, rows in zip(slices, kept, strict=True)
+            if rows
+        ]
+        if not parts:
+            return [Scored(None, gone) for gone in late]
+        answers = await self._score(slices[0].block.predictor, _joined(parts), self.limit.rows)
+        return [
+            Scored(scored.ranking, {rows[row]: why for row, why in scored.refused.items()} | dict(gone))
+            for scored, rows, gone in zip(Scored.of(answers).split([*map(len, kept)]), kept, late, strict=True)
+        ]
 
     async def _score(self, predictor: Predictor, columns: Columns, limit: int) -> list[TopK | RejectedRecord]:
         """The answers about consecutive rows of a batch; *limit* is how many one might have when it began."""
@@ -125,8 +150,16 @@ def _rows(columns: Columns, start: int, stop: int | None) -> dict[str, npt.NDArr
     return {name: column[start:stop] for name, column in columns.items()}
 
 
+def _expired(part: Slice[Rows], now_ms: float) -> Mapping[int, RejectedRecord]:
+    expiry = part.block.expiry
+    return {} if expiry is None else expiry.expired(part.start, part.stop, now_ms)
+
+
 def _merge(slices: Sequence[Slice[Rows]]) -> Columns:
-    parts = [_rows(part.block.columns, part.start, part.stop) for part in slices]
+    return _joined([_rows(part.block.columns, part.start, part.stop) for part in slices])
+
+
+def _joined(parts: Sequence[Columns]) -> Columns:
     if len(parts) == 1:
         return parts[0]
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

@@ -71,7 +71,7 @@ class Sides:
 
         return Canary(
             ranker,
-            make_ranking(batch, scorer, self._metrics),
+            make_ranking(self._settings, scorer, self._metrics),
             self._patrol(scorer),
             share=self._settings.model.canary_share,
             on_gone=on_gone,

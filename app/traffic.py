@@ -10,7 +10,7 @@ from app.errors import ModelFailed
 from app.kafka.chunk import Chunk
 from app.lane import Outcome, Outcomes
 from app.ranker import Ranker
-from app.ranking import Ranking
+from app.ranking import RecordRanking
 from app.records import Incoming, RecordFactory
 from app.shadow import Shadow
 
@@ -61,7 +61,7 @@ class Traffic:
         ranking: the way of records through the one that serves.
     """
 
-    def __init__(self, rankers: Rankers, beside: Beside, ranking: Ranking) -> None:
+    def __init__(self, rankers: Rankers, beside: Beside, ranking: RecordRanking) -> None:
         self._rankers = rankers
         self._beside = beside
         self._ranking = ranking

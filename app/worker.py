@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 from faust.types import TP
 
 from app import collector
-from app.assembly import load_newest, load_predictor, local, make_pipeline, make_ranker, make_ranking, make_scorer
+from app.assembly import load_newest, load_predictor, local, make_pipeline, make_ranking, make_scorer
 from app.beside import Beside
 from app.errors import ServiceError, StartFailed, Stuck
 from app.health import Health
@@ -28,6 +28,7 @@ from app.kafka.transport import ChunkApp
 from app.metrics import Metrics
 from app.pipeline import Pipeline
 from app.progress import Progress
+from app.rankers import make_ranker
 from app.rollout import Rollout
 from app.scoring import Scorer
 from app.serving import Serving
@@ -226,7 +227,7 @@ class Worker:
         del self._health.waiting_for["model"]
         self._pipeline = make_pipeline(
             self._settings,
-            rank=Traffic(rollout, beside, make_ranking(self._settings.batch, scorer, self._metrics)).outcomes,
+            rank=Traffic(rollout, beside, make_ranking(self._settings, scorer, self._metrics)).outcomes,
             producer_for=producer_factory(self._brokers.client, self._settings.kafka, self._progress),
             router=router,
             metrics=self._metrics,

@@ -104,6 +104,11 @@ class ModelSettings(Group):
         description="the output that holds the labels",
         json_schema_extra={"default_text": "inferred"},
     )
+    score_column: Text | None = Field(
+        None,
+        validation_alias="MODEL_SCORE_COLUMN",
+        description="with `RANK_BY=candidates`: label or number, from 0, of the score to rank by, if there are several",
+    )
 
     non_finite: Literal["reject", "publish"] = Field(
         "reject",
@@ -210,6 +215,16 @@ class InputSettings(Group):
         validation_alias="RECORD_ID_FIELD",
         description="the field with the record's id; without it the record's key, else `topic-partition-offset`",
     )
+    candidates_field: Text = Field(
+        "candidates",
+        validation_alias="CANDIDATES_FIELD",
+        description="the field with the list, with `RANK_BY=candidates`",
+    )
+    candidate_id_field: Text = Field(
+        "id",
+        validation_alias="CANDIDATE_ID_FIELD",
+        description="the field with a candidate's id; without it the candidate's place in the list, from 0",
+    )
     record_max_bytes: ByteCount = Field(
         1_048_576, validation_alias="RECORD_MAX_BYTES", description="longer records are dead-lettered unread"
     )
@@ -218,8 +233,27 @@ class InputSettings(Group):
 class RankSettings(Group):
     """What is kept of the model's scores."""
 
-    by: Annotated[Literal["classes"], only("classes", later=("candidates", "standings"))] = Field(
-        "classes", validation_alias="RANK_BY", description="`classes`: a record is one row, its classes are ranked"
+    by: Annotated[Literal["classes", "candidates"], only("classes and candidates", later=("standings",))] = Field(
+        "classes",
+        validation_alias="RANK_BY",
+        description="`classes`: a record is one row, its classes are ranked; `candidates`: a record has a list, whose "
+        "entries are ranked",
+    )
+    candidate_rows: Literal["each", "list"] = Field(
+        "each",
+        validation_alias="CANDIDATE_ROWS",
+        description="`each` candidate is a row for the model, or the whole `list` is one, for listwise models",
+    )
+    candidate_mask_input: Text | None = Field(
+        None,
+        validation_alias="CANDIDATE_MASK_INPUT",
+        description="with `CANDIDATE_ROWS=list`: the input that tells candidates (1) from padding (0)",
+        json_schema_extra={"default_text": "`mask`, if there is one"},
+    )
+    candidate_errors: Literal["reject_record", "drop_candidate"] = Field(
+        "reject_record",
+        validation_alias="CANDIDATE_ERRORS",
+        description="what one bad candidate costs: `reject_record` the record, `drop_candidate` only itself",
     )
     top_k: int = Field(5, ge=0, le=INT32_MAX, validation_alias="RANK_TOP_K", description="entries kept; 0 = all")
     min_score: float | None = Field(

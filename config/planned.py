@@ -3,11 +3,8 @@
 from collections.abc import Mapping
 
 PLANNED: Mapping[str, str | None] = {
-    "MODEL_SCORE_COLUMN": None,
     "INPUT_FORMAT": "json",
     "OUTPUT_FORMAT": "json",
-    "FRESHNESS_MAX_AGE_MS": "0",
-    "FRESHNESS_ACTION": None,
     "STANDINGS_CONFLATE": None,
     "STANDINGS_EMIT": None,
     "STANDINGS_TTL_SECONDS": None,

@@ -6,7 +6,7 @@ from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from config.group import Group
-from config.values import ByteCount, Count, Sizes, Text
+from config.values import INT32_MAX, ByteCount, Count, Sizes, Text
 
 
 def _default_max_size(given: dict[str, Any]) -> int:
@@ -71,6 +71,24 @@ class BatchSettings(Group):
             limit = {"other": "BATCH_MAX_SIZE", "least": size}
             raise PydanticCustomError("below", "must be at least {other}={least}", limit)
         return records
+
+
+class FreshnessSettings(Group):
+    """How old a record may be and still be scored."""
+
+    max_age_ms: int = Field(
+        0,
+        ge=0,
+        le=INT32_MAX,
+        validation_alias="FRESHNESS_MAX_AGE_MS",
+        description="records older than that when their batch is formed are not scored; 0 = any age; a `deadline` "
+        "header counts always",
+    )
+    action: Literal["dead_letter", "skip"] = Field(
+        "dead_letter",
+        validation_alias="FRESHNESS_ACTION",
+        description="what becomes of a record that came too late: `dead_letter`, or `skip` it",
+    )
 
 
 class HttpSettings(Group):

@@ -13,7 +13,8 @@ from config.kafka import KafkaSettings
 from config.mistakes import misspelt, unavailable, wrong
 from config.model import InputSettings, ModelSettings, RankSettings
 from config.planned import PLANNED
-from config.process import BatchSettings, HttpSettings, ServiceSettings
+from config.process import BatchSettings, FreshnessSettings, HttpSettings, ServiceSettings
+from config.ranking import not_ranked_so
 from config.security import SecuritySettings, at_odds
 from config.sources import FILE_VARIABLES, Given, GivenValues, gather
 from config.variables import Variable, variables
@@ -22,6 +23,7 @@ __all__ = [
     "ENV_FILE",
     "VARIABLES",
     "BatchSettings",
+    "FreshnessSettings",
     "HttpSettings",
     "InputSettings",
     "KafkaSettings",
@@ -56,6 +58,7 @@ class Settings(BaseSettings):
     input: InputSettings
     batch: BatchSettings
     rank: RankSettings
+    freshness: FreshnessSettings
     http: HttpSettings
     service: ServiceSettings
 
@@ -130,6 +133,7 @@ def _validate(given: GivenValues, kind: type[S]) -> S:
     except ValidationError as error:
         mistakes += wrong(error, given.values, VARIABLES)
     mistakes += at_odds(given.values)
+    mistakes += not_ranked_so(given.values)
     mistakes += unavailable(given.values, PLANNED)
     mistakes += misspelt(given.values, (*VARIABLES, *FILE_VARIABLES, *PLANNED))
     if settings is None or mistakes:

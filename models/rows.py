@@ -6,14 +6,18 @@ from models.predictor import Columns
 from models.signature import Signature, TensorSpec
 
 
-def made_up_rows(signature: Signature, count: int, *, rank: int = 0) -> Columns:
+def made_up_rows(signature: Signature, count: int, *, rank: int = 0, true: bool = False) -> Columns:
     """Return *count* rows of zeros and empty strings, without what is optional; axes of any length have length 1.
 
-    Inputs of any shape have *rank* such axes.
+    Inputs of any shape have *rank* such axes. Booleans are as *true* says.
 
     bfloat16, which NumPy does not know, is float32.
     """
-    return {spec.name: _loose(spec, count) if spec.loose else _filled(spec, count, rank) for spec in signature.inputs}
+    return {
+        spec.name: np.ones_like(made) if true and spec.dtype == "bool" and not spec.loose else made
+        for spec in signature.inputs
+        for made in [_loose(spec, count) if spec.loose else _filled(spec, count, rank)]
+    }
 
 
 def _loose(spec: TensorSpec, count: int) -> np.ndarray[tuple[int, ...], np.dtype[np.object_]]:

@@ -29,15 +29,18 @@ class Sample:
     origin: str
 
     @classmethod
-    def made_up(cls, signature: Signature, *, rank: int = 0) -> Self:
-        """Return one row of zeros and empty strings; inputs of any shape have *rank* axes of length 1."""
-        return cls(made_up_rows(signature, 1, rank=rank), "made-up rows (zeros and empty strings)")
+    def made_up(cls, signature: Signature, *, rank: int = 0, true: bool = False) -> Self:
+        """Return one row of zeros and empty strings; inputs of any shape have *rank* axes of length 1.
+
+        Booleans are as *true* says: a mask of nothing but padding is more than some models take.
+        """
+        return cls(made_up_rows(signature, 1, rank=rank, true=true), "made-up rows (zeros and empty strings)")
 
     @classmethod
     def that_works(cls, predictor: Predictor) -> Self:
         """Return a made-up row that *predictor* answers, if there is one: where any shape goes, some may not."""
-        made_up = [cls.made_up(predictor.signature, rank=rank) for rank in _RANKS]
-        if any(spec.shape is None for spec in predictor.signature.inputs):
+        made_up = [cls.made_up(predictor.signature, rank=rank, true=true) for true in (False, True) for rank in _RANKS]
+        if any(spec.shape is None or spec.dtype == "bool" for spec in predictor.signature.inputs):
             for sample in made_up:
                 with suppress(ModelError):
                     predictor.predict(sample.columns)

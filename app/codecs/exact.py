@@ -13,7 +13,8 @@ from app.codecs.verdict import refusal, shown
 from app.errors import Reason
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-_MISSING = object()
+MISSING = object()
+"""What `find` returns where there is nothing."""
 
 
 class ExactReader:
@@ -37,10 +38,15 @@ class ExactReader:
         Raises:
             RejectedRecord: why it brings none.
         """
-        document = self._document(value)
-        return (_id(document, self._id_path), *(_cell(document, column, path) for column, path in self._inputs))
+        document = self.document(value)
+        return (id_in(document, self._id_path), *(cell_in(document, column, path) for column, path in self._inputs))
 
-    def _document(self, value: bytes | None) -> dict[str, Any]:
+    def document(self, value: bytes | None) -> dict[str, Any]:
+        """Return the object that *value* is; its numbers are `Number`.
+
+        Raises:
+            RejectedRecord: it is none.
+        """
         if not value:
             raise refusal(Reason.EMPTY, "the record has no value" if value is None else "the value has 0 bytes")
         if len(value) > self._max_bytes:
@@ -75,24 +81,33 @@ def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no JSON number")
 
 
-def _find(document: dict[str, Any], path: FieldPath) -> Any:
-    """Return the value that *path* leads to, or `_MISSING`; null has no fields, so all of them are missing."""
+def find(document: dict[str, Any], path: FieldPath) -> Any:
+    """Return the value that *path* leads to, or `MISSING`; null has no fields, so all of them are missing.
+
+    Raises:
+        Mismatch: something on the way is no object.
+    """
     value: Any = document
     for depth, name in enumerate(path.names):
         if value is None:
-            return _MISSING
+            return MISSING
         if not isinstance(value, dict):
             raise Mismatch(Reason.WRONG_TYPE, f"{path.names[depth - 1]!r} is {shown(value)}; expected an object")
         if name not in value:
-            return _MISSING
+            return MISSING
         value = value[name]
     return value
 
 
-def _cell(document: dict[str, Any], column: Column, path: FieldPath) -> Any:
+def cell_in(document: dict[str, Any], column: Column, path: FieldPath) -> Any:
+    """Return the cell that *document* brings for an input; None where it has none and need not have.
+
+    Raises:
+        RejectedRecord: it is missing, or does not fit.
+    """
     try:
-        value = _find(document, path)
-        if value is _MISSING:
+        value = find(document, path)
+        if value is MISSING:
             if column.optional:
                 return None
             raise Mismatch(Reason.MISSING_FIELD, f"missing; the input {column.name!r} needs it")
@@ -102,12 +117,17 @@ def _cell(document: dict[str, Any], column: Column, path: FieldPath) -> Any:
         raise refusal(mismatch.reason, f"{path.text}{place}: {mismatch.detail}") from None
 
 
-def _id(document: dict[str, Any], path: FieldPath) -> str | int | None:
+def id_in(document: dict[str, Any], path: FieldPath) -> str | int | None:
+    """Return the id in *document*; None when it has none.
+
+    Raises:
+        RejectedRecord: what is there is no id.
+    """
     try:
-        value = _find(document, path)
+        value = find(document, path)
     except Mismatch as mismatch:
         raise refusal(Reason.BAD_ID, f"{path.text}: {mismatch.detail}") from None
-    if value is None or value is _MISSING:
+    if value is None or value is MISSING:
         return None
     try:
         return read_id(value)

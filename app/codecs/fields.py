@@ -79,8 +79,14 @@ def _empty(paths: Mapping[str, FieldPath], id_path: FieldPath) -> Iterator[str]:
                 f"INPUT_FIELDS: the path {path.text!r} of the input {name!r} has an empty part; "
                 f"the inputs are: {', '.join(paths)}"
             )
-    if not all(id_path.names):
-        yield f"RECORD_ID_FIELD: the path {id_path.text!r} has an empty part"
+    yield from empty_paths({"RECORD_ID_FIELD": id_path})
+
+
+def empty_paths(paths: Mapping[str, FieldPath]) -> Iterator[str]:
+    """Yield a mistake for each path, by its variable, that has an empty part."""
+    for variable, path in paths.items():
+        if not all(path.names):
+            yield f"{variable}: the path {path.text!r} has an empty part"
 
 
 def _nested(fields: RecordFields) -> Iterator[str]:

@@ -82,7 +82,7 @@ class JsonDecoder:
 
     def __init__(self, signature: Signature, *, fields: Mapping[str, str], id_field: str, max_bytes: int) -> None:
         paths = RecordFields.of(signature, fields=fields, id_field=id_field)
-        self._columns = _columns(signature)
+        self._columns = columns_of(signature)
         self._fast = FastReader.of(self._columns, paths)
         self._exact = ExactReader(self._columns, paths, max_bytes)
         self._max_bytes = max_bytes
@@ -107,7 +107,7 @@ class JsonDecoder:
                     # A new one, because the traceback of this one keeps the parsed record alive.
                     rejected[place] = RejectedRecord(rejection.reason, rejection.message)
                     continue
-            rows.append(row if row[0] is not None else (_fallback_id(record, origin), *row[1:]))
+            rows.append(row if row[0] is not None else (fallback_id(record, origin), *row[1:]))
         places = range(len(records))
         positions = [place for place in places if place not in rejected] if rejected else places
         return Decoded(tuple(self._groups(rows, positions)), tuple(rejected.items()))
@@ -137,7 +137,12 @@ class JsonDecoder:
         return RowGroup(positions, list(ids), columns, shape_key, nbytes)
 
 
-def _columns(signature: Signature) -> tuple[Column, ...]:
+def columns_of(signature: Signature) -> tuple[Column, ...]:
+    """Return the inputs of *signature* as columns.
+
+    Raises:
+        StartFailed: JSON cannot carry a dtype; one line per mistake.
+    """
     columns = []
     mistakes = []
     for spec in signature.inputs:
@@ -150,7 +155,8 @@ def _columns(signature: Signature) -> tuple[Column, ...]:
     return tuple(columns)
 
 
-def _fallback_id(record: InputRecord, origin: str) -> str:
+def fallback_id(record: InputRecord, origin: str) -> str:
+    """Return what a record without an id is called: its key if that is text, else where it came from."""
     try:
         if record.key is not None:
             return record.key.decode()

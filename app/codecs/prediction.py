@@ -41,8 +41,7 @@ class PredictionEncoder:
         min_score: float | None,
         non_finite: Literal["reject", "publish"] = "reject",
     ) -> None:
-        head = b'{"id":%%b,"model":%b,"model_version":%b,"predictions":['
-        self._head = head % tuple(orjson.dumps(name).replace(b"%", b"%%") for name in (model, version))
+        self._head = head_of(model, version)
         self._labels = None if labels is None else np.array([orjson.dumps(label) for label in labels], object)
         self._min_score = min_score
         self._rejects = non_finite == "reject"
@@ -70,17 +69,17 @@ class PredictionEncoder:
 
     def _values(self, ids: Sequence[str | int], ranking: TopK) -> list[bytes | RejectedRecord]:
         entries = ranking.scores.shape[1]
-        labels, scores = self._label_texts(ranking), _score_texts(ranking.scores)
-        columns = [_id_texts(ids)]
+        labels, scores = self._label_texts(ranking), score_texts(ranking.scores)
+        columns = [id_texts(ids)]
         for rank in range(entries):
             columns += [labels[rank::entries], scores[rank::entries]]
         texts = list(zip(*columns, strict=True))
-        values: list[bytes | RejectedRecord] = list(map(_template(self._head, entries).__mod__, texts))
+        values: list[bytes | RejectedRecord] = list(map(template(self._head, entries).__mod__, texts))
         if self._min_score is not None:
             # Best first, NaN and -inf last, so that what is left out is at the end.
-            kept = _at_least(ranking.scores, self._min_score).sum(axis=1)
+            kept = at_least(ranking.scores, self._min_score).sum(axis=1)
             for row in np.flatnonzero(kept < entries).tolist():
-                values[row] = _template(self._head, int(kept[row])) % texts[row][: 1 + 2 * kept[row]]
+                values[row] = template(self._head, int(kept[row])) % texts[row][: 1 + 2 * kept[row]]
         return values
 
     def _label_texts(self, ranking: TopK) -> list[bytes]:
@@ -100,25 +99,40 @@ class PredictionEncoder:
         return refusal(Reason.NON_FINITE_SCORE, f"the score of the class {label} is {ranking.scores[0, wrong[0]]}")
 
 
+def head_of(model: str, version: str, more: bytes = b"") -> bytes:
+    """Return how a value begins, with a hole for the id; *more* goes in before the rankings, `%` written twice."""
+    head = b'{"id":%%b,"model":%b,"model_version":%b' + more + b',"predictions":['
+    return head % tuple(orjson.dumps(name).replace(b"%", b"%%") for name in (model, version))
+
+
 @lru_cache(maxsize=256)
-def _template(head: bytes, entries: int) -> bytes:
+def template(head: bytes, entries: int) -> bytes:
     """Return a value with holes for the id, then the label and the score of every entry."""
     holes = [b'{"rank":%d,"label":%%b,"score":%%b}' % rank for rank in range(1, entries + 1)]
     return head + b",".join(holes) + b"]}"
 
 
-def _id_texts(ids: Sequence[str | int]) -> list[bytes]:
+def id_texts(ids: Sequence[str | int]) -> list[bytes]:
+    """Return ids as JSON.
+
+    Raises:
+        JSONEncodeError: one is no text.
+    """
+    if not ids:
+        return []
     # One call for all; with one id to a line they can be told apart, because a JSON text has no raw line breaks.
     return orjson.dumps(list(ids), option=orjson.OPT_INDENT_2)[4:-2].split(b",\n  ")
 
 
-def _score_texts(scores: npt.NDArray[Any]) -> list[bytes]:
+def score_texts(scores: npt.NDArray[Any]) -> list[bytes]:
+    """Return scores as JSON, row by row: the shortest decimals that read back as the same."""
     if not scores.size:
         return []
     return orjson.dumps(np.ascontiguousarray(scores.ravel()), option=orjson.OPT_SERIALIZE_NUMPY)[1:-1].split(b",")
 
 
-def _at_least(scores: npt.NDArray[Any], least: float) -> npt.NDArray[np.bool_]:
+def at_least(scores: npt.NDArray[Any], least: float) -> npt.NDArray[np.bool_]:
+    """Tell which *scores* are not below a number, compared in their own type."""
     if scores.dtype.kind in "iu":
         return scores >= least
     # In the type of the scores: a float32 that is written as 0.1 is not below 0.1, though as a double it may be.

@@ -13,11 +13,12 @@ import numpy as np
 import pytest
 from faust.types import TP
 
-from app.assembly import load_predictor, local, make_pipeline, make_ranker, make_ranking, make_scorer
+from app.assembly import load_predictor, local, make_pipeline, make_ranking, make_scorer
 from app.kafka.producer import Refusal
 from app.kafka.routing import Router
 from app.metrics import Metrics
 from app.progress import Progress
+from app.rankers import make_ranker
 from app.records import Outgoing
 from app.rollout import Rollout
 from app.scoring import Scorer
@@ -76,7 +77,7 @@ def alone(given: Settings, predictor: Predictor, scorer: Scorer, metrics: Metric
     tryout = Tryout(given, lambda _: predictor, metrics)
     beside, ranker = nothing_beside(tryout, metrics), make_ranker(given, predictor)
     rollout = Rollout(given, ranker, tryout=tryout, beside=beside, limit=scorer.limit, observer=metrics)
-    return Traffic(rollout, beside, make_ranking(given.batch, scorer, metrics)).outcomes
+    return Traffic(rollout, beside, make_ranking(given, scorer, metrics)).outcomes
 
 
 async def rank(executor: ThreadPoolExecutor, predictor: Predictor, *values: bytes, **variables: str) -> Any:

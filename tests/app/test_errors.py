@@ -22,5 +22,5 @@ def test_a_rejected_record_is_not_our_fault_and_a_service_error_is_not_the_recor
     assert all(issubclass(each, errors.StreamRankError) for each in kinds)
     assert not issubclass(errors.RejectedRecord, errors.ServiceError)
     stops = {each for each in kinds if issubclass(each, errors.ServiceError)}
-    assert stops == set(kinds) - {errors.StreamRankError, errors.RejectedRecord}
+    assert stops == set(kinds) - {errors.StreamRankError, errors.RejectedRecord, errors.Expired}
     assert [each.__name__ for each in kinds if each.__name__ not in errors.__doc__] == []

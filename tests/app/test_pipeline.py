@@ -19,6 +19,7 @@ from app.batching import Batcher, Dispatch
 from app.codecs.json import JsonDecoder
 from app.codecs.prediction import PredictionEncoder
 from app.errors import ModelFailed, ProducerFenced, ProducerLost, PublishFailed
+from app.freshness import Freshness
 from app.kafka.chunk import Chunk
 from app.kafka.client import Client
 from app.kafka.idempotent import IdempotentProducer
@@ -142,8 +143,9 @@ class Rig:
             max_bytes=10**6,
             on_dispatch=self.dispatches.append,
         )
+        ranking = Ranking(batcher, Freshness(0, skip=False), self.metrics.stage_took)
         self.pipeline = Pipeline(
-            rank=Traffic(self.rankers, Alone(), Ranking(batcher, self.metrics.stage_took)).outcomes,
+            rank=Traffic(self.rankers, Alone(), ranking).outcomes,
             outbox=Outbox(
                 options.get("router", Router(outlet.counts.__getitem__, TOPIC)),
                 output_topic=options.get("output_topic", OUTPUT),

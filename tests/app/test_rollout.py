@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from app.assembly import make_ranker
 from app.errors import ModelFailed, Reason, RejectedRecord
 from app.lane import Outcome
 from app.limit import BatchLimit
 from app.ranker import Ranker
+from app.rankers import make_ranker
 from app.recent import Recent
 from app.rollout import Rollout, _Predecessor
 from app.tryout import Tryout

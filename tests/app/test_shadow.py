@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from app.agreement import Agreement
-from app.assembly import make_ranker, make_ranking
+from app.assembly import make_ranking
 from app.backoff import Backoff
 from app.batching import Batcher
 from app.errors import PublishFailed
@@ -19,6 +19,7 @@ from app.kafka.chunk import Chunk
 from app.limit import BatchLimit
 from app.metrics import Metrics
 from app.patrol import Patrol
+from app.rankers import make_ranker
 from app.ranking import Ranked
 from app.records import Outgoing
 from app.scoring import Scorer
@@ -61,7 +62,7 @@ class Rig:
         self.threads, thread = ThreadPoolExecutor(1), ThreadPoolExecutor(1)
         limit = BatchLimit(8)
         ways = [Scorer(each, lambda _: None, limit=limit, backoff=Backoff(pauses=0)) for each in (self.threads, thread)]
-        self.served, self.ranking = make_ranker(SETTINGS, served), make_ranking(SETTINGS.batch, ways[0], Metrics())
+        self.served, self.ranking = make_ranker(SETTINGS, served), make_ranking(SETTINGS, ways[0], Metrics())
         self.shadow = Shadow(
             make_ranker(SETTINGS, model),
             Batcher(ways[1], limit=limit, max_in_flight=1, max_rows=10**6, max_bytes=10**9),

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from app.assembly import make_ranker, make_ranking
+from app.assembly import make_ranking
 from app.backoff import Backoff
 from app.canary import Canary
 from app.errors import ModelFailed, RejectedRecord
@@ -19,6 +19,7 @@ from app.limit import BatchLimit
 from app.metrics import Metrics
 from app.patrol import Patrol
 from app.ranker import Ranker
+from app.rankers import make_ranker
 from app.records import Incoming
 from app.scoring import Scorer
 from app.traffic import Traffic
@@ -39,7 +40,7 @@ class Side:
         self.model.version = version
         self.ranker = make_ranker(SETTINGS, self.model)
         self.scorer = Scorer(threads, lambda _: None, limit=BatchLimit(64), backoff=Backoff(pauses=0))
-        self.ranking = make_ranking(SETTINGS.batch, self.scorer, Metrics())
+        self.ranking = make_ranking(SETTINGS, self.scorer, Metrics())
 
 
 class Rig:

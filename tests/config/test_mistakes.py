@@ -76,11 +76,12 @@ WRONG = [
     ("BATCH_MAX_IN_FLIGHT", "0", "must be at least 1"),
     ("BATCH_MAX_IN_FLIGHT", "1001", "must be at most 1000"),
     ("IN_FLIGHT_MAX_RECORDS", "511", "must be at least BATCH_MAX_SIZE=512"),
-    ("RANK_BY", "candidates", "is not in this version, which has only classes"),
-    ("RANK_BY", "standings", "is not in this version, which has only classes"),
-    ("RANK_BY", "rows", "must be 'classes'"),
+    ("RANK_BY", "standings", "is not in this version, which has only classes and candidates"),
+    ("RANK_BY", "rows", "must be 'classes' or 'candidates'"),
     ("RANK_TOP_K", "-1", "must be at least 0"),
     ("RANK_MIN_SCORE", "nan", "must be a finite number"),
+    ("FRESHNESS_MAX_AGE_MS", "-1", "must be at least 0"),
+    ("FRESHNESS_ACTION", "drop", "must be 'dead_letter' or 'skip'"),
     ("HTTP_PORT", "65536", "must be at most 65535"),
     ("HTTP_PORT", "tcp://10.0.0.1:80", "must be a whole number"),
     ("SHUTDOWN_TIMEOUT_SECONDS", "0", "must be above 0"),
@@ -151,6 +152,34 @@ def test_a_version_has_one_role_only(versions: dict[str, str], mistake: str) -> 
     assert mistakes_of({**REQUIRED, **given}) == (mistake,)
 
 
+@pytest.mark.parametrize(
+    ("given", "mistakes"),
+    [
+        (
+            {"CANDIDATES_FIELD": "runners", "MODEL_SCORE_COLUMN": "1"},
+            [
+                "CANDIDATES_FIELD=runners: used only with RANK_BY=candidates; unset it",
+                "MODEL_SCORE_COLUMN=1: used only with RANK_BY=candidates; unset it",
+            ],
+        ),
+        (
+            {"RANK_BY": "candidates", "MODEL_SHADOW_VERSION": "3"},
+            ["MODEL_SHADOW_VERSION=3: used only with RANK_BY=classes; unset it"],
+        ),
+        (
+            {"RANK_BY": "candidates", "CANDIDATE_MASK_INPUT": "m"},
+            ["CANDIDATE_MASK_INPUT=m: used only with CANDIDATE_ROWS=list; unset it"],
+        ),
+        (
+            {"RANK_BY": "candidates", "CANDIDATE_ROWS": "list", "MODEL_SCORE_COLUMN": "1"},
+            ["MODEL_SCORE_COLUMN=1: used only with CANDIDATE_ROWS=each; unset it"],
+        ),
+    ],
+)
+def test_what_this_way_of_ranking_does_not_use_is_told(given: dict[str, str], mistakes: list[str]) -> None:
+    assert mistakes_of(REQUIRED | given) == tuple(mistakes)
+
+
 def test_a_batch_that_the_default_bound_cannot_hold_is_told_by_what_was_given_and_the_way_out() -> None:
     assert mistakes_of(REQUIRED | {"BATCH_MAX_SIZE": "20001"}) == (
         "BATCH_MAX_SIZE=20001: more than IN_FLIGHT_MAX_RECORDS=20000 (the default); set that to 20001 or more",
@@ -177,11 +206,8 @@ def test_a_batch_that_no_allowed_size_holds_is_refused() -> None:
 
 
 LATER = {
-    "MODEL_SCORE_COLUMN": "2",
     "INPUT_FORMAT": "avro",
     "OUTPUT_FORMAT": "avro",
-    "FRESHNESS_MAX_AGE_MS": "100",
-    "FRESHNESS_ACTION": "skip",
     "STANDINGS_CONFLATE": "true",
     "STANDINGS_EMIT": "record",
     "STANDINGS_TTL_SECONDS": "60",

@@ -1,0 +1,146 @@
+"""The way of records with candidates through one version of the model: each candidate is scored, each list ranked."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Protocol, cast
+
+import numpy as np
+
+from app.batching import Batcher
+from app.codecs.candidates import CandidateDecoder, DecodedLists, portions
+from app.codecs.json import RowGroup
+from app.codecs.list_prediction import ListEncoder, ScoredList
+from app.codecs.whole_lists import WholeListDecoder
+from app.errors import RejectedRecord
+from app.freshness import Expiry, Freshness
+from app.lane import Outcome
+from app.list_scores import Answer, ListScores
+from app.ranker import Ranker
+from app.ranking import Ranked
+from app.records import Incoming
+from app.scoring import Rows, Scored
+
+
+class CandidateObserver(Protocol):
+    """Who counts candidates."""
+
+    def stage_took(self, stage: str, seconds: float) -> None:
+        """Records went through `decode` or `encode`."""
+
+    def candidates(self, outcome: str, count: int) -> None:
+        """Candidates were `ranked`, or `dropped` for their own faults."""
+
+
+class CandidateRanking:
+    """Rank records by the scores of their candidates; see `app.ranking.Ranking`.
+
+    Args:
+        batcher: merges candidates and runs the model.
+        observer: counts.
+        freshness: says until when records are worth it.
+        whole: whether a row is a whole list, and its scores those of the candidates.
+        drop: whether a candidate that has no score is left out, instead of the record.
+        finite: whether a score that is NaN or infinite counts as none.
+    """
+
+    def __init__(
+        self,
+        batcher: Batcher[Rows, Scored],
+        observer: CandidateObserver,
+        freshness: Freshness,
+        *,
+        whole: bool,
+        drop: bool,
+        finite: bool,
+    ) -> None:
+        self._batcher = batcher
+        self._observer = observer
+        self._freshness = freshness
+        self._whole = whole
+        self._drop = drop
+        self._finite = finite
+
+    async def rank(
+        self,
+        records: Sequence[Incoming],
+        origin: str,
+        ranker: Ranker,
+        on_ranked: Callable[[Ranked], None] | None = None,
+    ) -> list[Outcome]:
+        """Return what becomes of each of *records*, in order.
+
+        Args:
+            records: of one partition.
+            origin: its `topic-partition`.
+            ranker: the version; its decoder and encoder are those of lists.
+            on_ranked: never told: a shadow compares classes only.
+
+        Raises:
+            ModelFailed: the model is at fault itself.
+        """
+        clock = asyncio.get_running_loop().time
+        decoder = cast(CandidateDecoder | WholeListDecoder, ranker.decoder)
+        outcomes: list[Outcome] = []
+        began = clock()
+        # One after the other, so that the rows of few records are in memory at once, whatever they hold.
+        for some, decoded in portions(decoder, records, origin):
+            self._observer.stage_took("decode", clock() - began)
+            scores = await self._scored(decoded, ranker, self._freshness.of(some))
+            began = clock()
+            outcomes += self._outcomes(decoded, scores, ranker)
+            self._observer.stage_took("encode", clock() - began)
+            began = clock()
+        return outcomes
+
+    def _outcomes(self, decoded: DecodedLists, scores: ListScores, ranker: Ranker) -> list[Outcome]:
+        outcomes: dict[int, Outcome] = dict(decoded.rejected)
+        lists: dict[int, ScoredList] = {}
+        for place in decoded.lists:
+            listed = scores.listed(place, drop=self._drop)
+            if isinstance(listed, RejectedRecord):
+                outcomes[place] = listed
+            else:
+                lists[place] = listed
+        values = cast(ListEncoder, ranker.encoder).encode([*lists.values()], decoded.ids, scores.table)
+        outcomes.update(zip(lists, values, strict=True))
+        written = [each for each, value in zip(lists.values(), values, strict=True) if isinstance(value, bytes)]
+        self._observer.candidates("ranked", sum(len(each.rows) for each in written))
+        self._observer.candidates("dropped", sum(each.dropped for each in written))
+        return [outcomes[place] for place in range(decoded.taken)]
+
+    async def _scored(self, decoded: DecodedLists, ranker: Ranker, expiry: Expiry | None) -> ListScores:
+        asking = [
+            asyncio.ensure_future(self._ask(group, ranker, self._of_rows(decoded, group, expiry)))
+            for group in decoded.groups
+        ]
+        try:
+            answers = await asyncio.gather(*asking)
+        finally:
+            for each in asking:
+                each.cancel()  # when one failed, all is ranked anew
+        return ListScores(decoded, answers, whole=self._whole, finite=self._finite)
+
+    def _of_rows(self, decoded: DecodedLists, group: RowGroup, expiry: Expiry | None) -> Expiry | None:
+        """When the rows of a group expire: with the records that they are of."""
+        if expiry is None or self._whole:
+            return None if expiry is None else expiry.take(group.positions)
+        owners = np.zeros(len(decoded.ids), np.intp)
+        for place, listed in decoded.lists.items():
+            owners[listed.start : listed.stop] = place
+        return expiry.take(owners[group.positions])
+
+    async def _ask(self, group: RowGroup, ranker: Ranker, expiry: Expiry | None) -> Answer:
+        """What the model says of the rows of one group, counted from 0."""
+        parts = await self._batcher.submit(
+            Rows(group.columns, ranker.predictor, expiry),
+            rows=len(group.ids),
+            nbytes=group.nbytes,
+            key=(ranker, group.shape_key),
+        )
+        return Answer.of(
+            group,
+            [part.result.ranking for part in parts if part.result.ranking is not None],
+            {part.start + row: why for part in parts for row, why in part.result.refused.items()},
+            column=ranker.score_column,
+            width=cast(int, group.shape_key) if self._whole else None,
+        )

@@ -1,0 +1,1 @@
+"""`streamrank score`: rank records from a file or standard input, without Kafka."""

@@ -1,0 +1,169 @@
+"""`streamrank score`: from the command line to the exit status."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from app.score.options import Options, parse
+from config.paths import missing_paths
+from config.settings import ENV_FILE, VARIABLES, Settings, SettingsError, validate
+from config.sources import Given, GivenValues, gather
+
+if TYPE_CHECKING:
+    from app.ranker import Ranker
+
+REFUSED, WRONG, MODEL_FAILED, INTERRUPTED, BROKEN_PIPE = 1, 2, 3, 130, 141
+# What a service needs and scoring does not.
+_UNUSED = ("kafka", "security", "http")
+_STAND_INS = {"INPUT_TOPIC": "lines", "OUTPUT_TOPIC": "rankings"}
+
+
+@dataclass(frozen=True, slots=True)
+class Streams:
+    """Where records come from, and where rankings and refusals go."""
+
+    source: IO[bytes]
+    output: IO[bytes]
+    refused: IO[bytes]
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Score as *arguments* ask for and return the exit status."""
+    options = parse(arguments)
+    try:
+        settings = _settings(options)
+        if mistake := _in_each_others_way(options):
+            return _stop(WRONG, mistake)
+    except SettingsError as error:
+        return _stop(WRONG, *error.mistakes)
+    from app.errors import ModelFailed, StartFailed
+    from models.errors import ModelError
+
+    try:
+        with _source(options) as source:
+            return _score(settings, options, source)
+    except (StartFailed, ModelError, ModelFailed, OSError) as error:
+        return _ended_by(error)
+    except KeyboardInterrupt:
+        return _stop(INTERRUPTED, "interrupted")
+
+
+def _ended_by(error: Exception) -> int:
+    from app.errors import ModelFailed
+
+    if isinstance(error, BrokenPipeError):
+        # Whoever read has seen enough. Python would complain once more when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    if isinstance(error, OSError):
+        return _stop(WRONG, f"{error.filename or 'reading or writing'}: {error.strerror or error}")
+    return _stop(MODEL_FAILED if isinstance(error, ModelFailed) else WRONG, *str(error).splitlines())
+
+
+def _settings(options: Options) -> Settings:
+    given = gather(os.environ, ENV_FILE)
+    unused = {name for name, variable in VARIABLES.items() if variable.group in _UNUSED}
+    values = {name: each for name, each in given.values.items() if name not in unused}
+    values |= {name: Given(value, "default") for name, value in _STAND_INS.items()}
+    if options.model is not None:
+        values["MODEL_PATH"] = Given(options.model, "environment")
+    settings = validate(GivenValues(values, given.mistakes))
+    if missing := list(missing_paths(values)):
+        raise SettingsError(missing)
+    return settings
+
+
+def _in_each_others_way(options: Options) -> str | None:
+    """Say which file would be read or written twice."""
+    named = [("FILE", options.file), ("--output", options.output), ("--refused", options.refused)]
+    seen: dict[str, str] = {}
+    for option, file in named:
+        if file is None or (option == "FILE" and file == "-"):
+            continue
+        place = os.path.realpath(file)
+        if place in seen and not Path(place).is_char_device():
+            return f"{option} {file}: this is {seen[place]} too"
+        seen[place] = option
+    return None
+
+
+@contextmanager
+def _source(options: Options) -> Iterator[IO[bytes]]:
+    # Without a buffer, whose lock a thread that waits for standard input would hold to the end.
+    with open(os.dup(0) if options.file == "-" else options.file, "rb", buffering=0) as source:
+        yield source
+
+
+@contextmanager
+def _opened(options: Options, source: IO[bytes]) -> Iterator[Streams]:
+    with (
+        _sink(options.output, sys.stdout, "standard output") as output,
+        _sink(options.refused, sys.stderr, "standard error") as refused,
+    ):
+        yield Streams(source, output, refused)
+
+
+@contextmanager
+def _sink(file: str | None, standard: IO[str] | None, name: str) -> Iterator[IO[bytes]]:
+    if file is not None:
+        with Path(file).open("wb") as sink:
+            yield sink
+    elif standard is None:
+        raise OSError(0, "it is closed", name)
+    else:
+        with nullcontext(standard.buffer) as sink:  # type: ignore[attr-defined]  # standard streams have one
+            yield sink
+
+
+def _score(settings: Settings, options: Options, source: IO[bytes]) -> int:
+    from app.assembly import load_newest, load_predictor, local
+    from app.rankers import make_ranker
+
+    here, _ = local(settings)
+    predictor, _ = load_newest(here, load_predictor)
+    ranker = make_ranker(here, predictor)
+    # Not before there is something to write: what stands there would be gone for nothing.
+    with _opened(options, source) as streams:
+        if options.file == "-":
+            return asyncio.run(_rank(here, ranker, "stdin", None, streams))
+        size = os.fstat(source.fileno()).st_size
+        return asyncio.run(_rank(here, ranker, Path(options.file).name, size, streams))
+
+
+async def _rank(settings: Settings, ranker: "Ranker", origin: str, size: int | None, streams: Streams) -> int:
+    from app.assembly import make_ranking, make_scorer
+    from app.metrics import Metrics
+    from app.progress import Progress as Moved
+    from app.score.progress import Progress
+    from app.score.scoring import score
+
+    metrics, progress = Metrics(), Progress(size)
+    # Not waited for at the end: a call may hang.
+    executor = ThreadPoolExecutor(settings.batch.max_in_flight, thread_name_prefix="model")
+    try:
+        scorer = make_scorer(settings, executor=executor, metrics=metrics, progress=Moved())
+        count = await score(
+            streams.source,
+            origin,
+            make_ranking(settings, scorer, metrics),
+            ranker,
+            output=streams.output,
+            refused=streams.refused,
+            max_bytes=settings.input.record_max_bytes,
+            on_progress=progress,
+        )
+    finally:
+        progress.end()
+        executor.shutdown(wait=False, cancel_futures=True)
+    return REFUSED if count.refused else 0
+
+
+def _stop(status: int, *messages: str) -> int:
+    sys.stderr.writelines(f"streamrank: {message}\n" for message in messages)
+    return status
