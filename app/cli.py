@@ -1,4 +1,4 @@
-"""The command line: `streamrank serve | config | inspect | score | audit | dead-letters | demo`."""
+"""The command line: `streamrank serve | config | inspect | score | replay | audit | dead-letters | demo`."""
 
 import argparse
 import json
@@ -22,6 +22,8 @@ examples:
   streamrank inspect /models/digits
                                look at a model and how it would be served
   streamrank score races.jsonl rank the records of a file, without Kafka
+  streamrank replay races.jsonl --to races --rate 500
+                               write the lines of a file to a topic, 500 a second
   streamrank audit             check that no record was lost
   streamrank dead-letters list look at the records that were refused
   streamrank demo              watch it all run on this machine
@@ -69,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("audit", help="check that every record has its prediction or its dead letter")
     commands.add_parser("inspect", help="what a SavedModel holds, how it would be served and how fast it is here")
     commands.add_parser("score", help="rank records from a file or standard input, without Kafka")
+    commands.add_parser("replay", help="write recorded records to a topic again, at their pace or faster")
     commands.add_parser("dead-letters", help="look at the records that were refused, and send them back")
     commands.add_parser("demo", help="a broker, a model, the service and real records, on this machine")
     return parser
@@ -189,6 +192,13 @@ def score(arguments: list[str]) -> int:
     return run(arguments)
 
 
+def replay(arguments: list[str]) -> int:
+    """Write recorded records to a topic."""
+    from app.replay.command import main as run
+
+    return run(arguments)
+
+
 def dead_letters(arguments: list[str]) -> int:
     """List, show or replay dead letters."""
     from app.deadletters.run import main as run
@@ -201,6 +211,7 @@ _WITH_OPTIONS_OF_ITS_OWN: dict[str, Callable[[list[str]], int]] = {
     "dead-letters": dead_letters,
     "demo": demo,
     "inspect": inspect,
+    "replay": replay,
     "score": score,
 }
 

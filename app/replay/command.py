@@ -1,0 +1,182 @@
+"""`streamrank replay`: from the command line to the exit status."""
+
+import asyncio
+import logging
+import os
+import sys
+import time
+from collections import defaultdict
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import aclosing, contextmanager
+from typing import IO
+
+from aiokafka.partitioner import murmur2
+
+from app.deadletters.stop import Stop
+from app.errors import PublishFailed, StartFailed
+from app.from_thread import from_thread
+from app.kafka.client import Client
+from app.kafka.idempotent import IdempotentProducer
+from app.kafka.reader import Span, TopicReader
+from app.kafka.security import Security
+from app.kafka.visit import UNREACHABLE, VisitFailed, visit
+from app.records import Outgoing
+from app.replay.feeding import AsItWas, Fed, Feeder, Steady
+from app.replay.lines import LineRefused, of_lines
+from app.replay.options import Options, parse
+from app.replay.recorded import Recorded, of_topic
+from config.settings import KafkaSettings, SettingsError, load_topic_settings
+
+NOT_ALL, WRONG = 1, 2
+_SHOWN_SECONDS = 0.2
+_CLEAR = "\r\x1b[K"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Replay as *arguments* ask for and return the exit status."""
+    options = parse(arguments)
+    without = ["OUTPUT_TOPIC"] + (["INPUT_TOPIC"] if options.to is not None else [])
+    try:
+        settings = load_topic_settings({**os.environ, **options.variables}, without=without)
+        security = Security(settings.security)
+    except SettingsError as error:
+        return _stop(WRONG, *error.mistakes)
+    except StartFailed as error:
+        return _stop(WRONG, str(error))
+    logging.disable()  # what goes wrong is said by the error that ends the trying
+    try:
+        with _opened(options) as source:
+            return asyncio.run(_replay(options, source, settings.kafka, security))
+    except (VisitFailed, PublishFailed, LineRefused, OSError) as error:
+        return _ended_by(error, options)
+    finally:
+        logging.disable(logging.NOTSET)
+
+
+@contextmanager
+def _opened(options: Options) -> Iterator[IO[bytes] | None]:
+    if options.file is None:
+        yield None
+        return
+    # Without a buffer, whose lock a thread that waits for standard input would hold to the end.
+    with open(os.dup(0) if options.file == "-" else options.file, "rb", buffering=0) as source:
+        yield source
+
+
+def _ended_by(error: Exception, options: Options) -> int:
+    match error:
+        case VisitFailed():
+            return _stop(error.status, str(error))
+        case PublishFailed():
+            return _stop(UNREACHABLE, str(error))
+        case OSError():
+            return _stop(WRONG, f"{error.filename or options.file}: {error.strerror or error}")
+    return _stop(NOT_ALL, str(error))
+
+
+async def _replay(options: Options, source: IO[bytes] | None, kafka: KafkaSettings, security: Security) -> int:
+    to, began, stop = options.to or kafka.input_topic, time.monotonic(), Stop()
+    if options.from_topic == to:
+        return _stop(WRONG, f"--to {to}: this is where the records come from, and would never end")
+    topics = [to, *([] if options.from_topic is None else [options.from_topic])]
+    pace = Steady(options.rate) if options.speed is None else AsItWas(options.speed)
+    with stop.listening():
+        async with visit(kafka.bootstrap_servers, security, topics) as client:
+            total: int | None = None
+            if options.from_topic is None:
+                assert source is not None  # noqa: S101 - there is one of both
+                found = _lines(source, options)
+            else:
+                found, total = await _of_topic(options.from_topic, options, client)
+            shown = _Shown(total)
+            feeder = Feeder(_Publisher(client, to, options.from_topic), stop, moved=shown)
+            fed = feeder.fed
+            try:
+                async with aclosing(found):
+                    await feeder.run(found, pace)
+            finally:
+                shown.end()
+                words = f"{fed.written:,} records written to {to} in {time.monotonic() - began:.1f} s"
+                _say(words + (f"; the broker refuses {fed.refused:,}" if fed.refused else ""))
+    if stop.signal is not None:
+        return _stop(128 + stop.signal, f"stopped by {stop.signal.name}")
+    return NOT_ALL if fed.refused else 0
+
+
+async def _of_topic(topic: str, options: Options, client: Client) -> tuple[AsyncGenerator[Recorded, None], int]:
+    """What is to be written, and about how many records that is."""
+    reader = TopicReader(client, topic)
+    spans = await reader.spans()
+    if options.since_ms is not None:
+        first = await reader.offsets_at(options.since_ms)
+        spans = {number: Span(first.get(number, span.end), span.end) for number, span in spans.items()}
+    if options.until_ms is not None:
+        last = await reader.offsets_at(options.until_ms)
+        spans = {number: Span(span.start, min(span.end, last.get(number, span.end))) for number, span in spans.items()}
+    return of_topic(reader, spans), sum(span.size for span in spans.values())
+
+
+async def _lines(source: IO[bytes], options: Options) -> AsyncGenerator[Recorded, None]:
+    async for some in from_thread(of_lines(source, options.key_field, options.time_field)):
+        for recorded in some:
+            yield recorded
+
+
+class _Publisher:
+    """Writes to a topic: to the partition that a record came from where there are equally many, else by its key."""
+
+    def __init__(self, client: Client, topic: str, source: str | None) -> None:
+        self._producer = IdempotentProducer(client)
+        self._topic = topic
+        self._count = client.partition_count(topic)
+        self._aligned = source is not None and client.partition_count(source) == self._count
+        self._turn = 0
+
+    async def __call__(self, source: int | None, records: list[Outgoing]) -> int:
+        by_partition: dict[int, list[Outgoing]] = defaultdict(list)
+        for record in records:
+            by_partition[self._partition(source, record.key)].append(record)
+        found = await asyncio.gather(
+            *(self._producer.publish(self._topic, partition, mine) for partition, mine in by_partition.items())
+        )
+        return sum(map(len, found))
+
+    def _partition(self, source: int | None, key: bytes | None) -> int:
+        if source is not None and self._aligned:
+            return source
+        if key is not None:
+            return int((murmur2(key) & 0x7FFFFFFF) % self._count)
+        self._turn += 1
+        return self._turn % self._count
+
+
+class _Shown:
+    """Tells how far it is on a terminal."""
+
+    def __init__(self, total: int | None) -> None:
+        self._of = "" if total is None else f" of {total:,}"
+        self._shows = sys.stderr is not None and sys.stderr.isatty()
+        self._next_at = 0.0
+
+    def __call__(self, fed: Fed) -> None:
+        if self._shows and (now := time.monotonic()) >= self._next_at:
+            self._next_at = now + _SHOWN_SECONDS
+            late = f", {fed.late_seconds:.1f} s behind" if fed.late_seconds > 1 else ""
+            sys.stderr.write(f"{_CLEAR}{fed.written:,}{self._of} records{late}")
+            sys.stderr.flush()
+
+    def end(self) -> None:
+        """Take the line away."""
+        if self._shows:
+            sys.stderr.write(_CLEAR)
+            sys.stderr.flush()
+
+
+def _say(message: str) -> None:
+    sys.stderr.write(f"streamrank: {message}\n")
+
+
+def _stop(status: int, *messages: str) -> int:
+    for message in messages:
+        _say(message)
+    return status
