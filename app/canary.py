@@ -65,7 +65,7 @@ class Canary:
         """
         self._busy += 1
         try:
-            return await self._patrol.wait_for(self._ranking.rank(records, origin, self.ranker))
+            return await self._patrol.wait_for(lambda: self._ranking.rank(records, origin, self.ranker))
         except ModelFailed:
             raise
         except Exception as error:

@@ -30,13 +30,13 @@ class Patrol:
         """Let nobody wait any longer."""
         self._over.set()
 
-    async def wait_for(self, work: Coroutine[Any, Any, T]) -> T:
-        """Return what *work* returns; it is cancelled when that is given up.
+    async def wait_for(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Do *work* and return what it returns; it is cancelled when that is given up.
 
         Raises:
             ModelFailed: a call lasts too long, or somebody said that it is over.
         """
-        task = asyncio.ensure_future(work)
+        task = asyncio.ensure_future(work())
         over = asyncio.ensure_future(self._over.wait())
         look = min(_LOOK_SECONDS, self._longest / 4)
         try:

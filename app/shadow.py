@@ -100,7 +100,8 @@ class Shadow:
             return
         self._rows += rows
         self._bytes += nbytes
-        work = self._follow(tp, served, mine, _rows(group, ranked) if same else None, _ranking(there.parts, ranked))
+        rows_of = _rows(group, ranked) if same else None
+        work = partial(self._follow, tp, served, mine, rows_of, _ranking(there.parts, ranked))
         task = asyncio.get_running_loop().create_task(self._patrol.wait_for(work))
         self._tasks.add(task)
         task.add_done_callback(partial(self._followed, rows, nbytes))

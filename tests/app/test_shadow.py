@@ -1,6 +1,7 @@
 """A version that is only compared: what it is given, what it counts, and that nobody waits for it."""
 
 import asyncio
+import gc
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -302,3 +303,17 @@ async def test_a_broker_that_is_away_is_waited_for_longer_than_a_model(rig: Call
     back.set()
     await run.settled()
     assert (run.failures, run.seen.rows) == ([], {"ranked": 10, "dropped": 10})
+
+
+async def test_what_is_dropped_before_it_has_begun_leaves_no_trace(rig: Callable[..., Rig]) -> None:
+    run = rig(NumpyModel(), NumpyModel())
+    fetched = chunk(*(record(place, value) for place, value in enumerate(rows(5))))
+
+    def offer_and_close(there: Ranked) -> None:
+        run.shadow.offer(fetched.tp, run.served, there)
+        run.shadow.close()  # at once, so that no task has had its turn
+
+    await run.ranking.rank(fetched, "in-0", run.served, offer_and_close)
+    await run.settled()
+    gc.collect()  # a coroutine that nobody has begun with would complain, and pytest would fail this test
+    assert run.failures == []
