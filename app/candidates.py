@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol, cast
 
 import numpy as np
+import numpy.typing as npt
 
 from app.batching import Batcher
 from app.codecs.candidates import CandidateDecoder, DecodedLists, portions
@@ -109,10 +110,9 @@ class CandidateRanking:
         return [outcomes[place] for place in range(decoded.taken)]
 
     async def _scored(self, decoded: DecodedLists, ranker: Ranker, expiry: Expiry | None) -> ListScores:
-        asking = [
-            asyncio.ensure_future(self._ask(group, ranker, self._of_rows(decoded, group, expiry)))
-            for group in decoded.groups
-        ]
+        if expiry is not None and not self._whole:
+            expiry = expiry.take(_owners(decoded))
+        asking = [asyncio.ensure_future(self._ask(group, ranker, expiry)) for group in decoded.groups]
         try:
             answers = await asyncio.gather(*asking)
         finally:
@@ -120,19 +120,10 @@ class CandidateRanking:
                 each.cancel()  # when one failed, all is ranked anew
         return ListScores(decoded, answers, whole=self._whole, finite=self._finite)
 
-    def _of_rows(self, decoded: DecodedLists, group: RowGroup, expiry: Expiry | None) -> Expiry | None:
-        """When the rows of a group expire: with the records that they are of."""
-        if expiry is None or self._whole:
-            return None if expiry is None else expiry.take(group.positions)
-        owners = np.zeros(len(decoded.ids), np.intp)
-        for place, listed in decoded.lists.items():
-            owners[listed.start : listed.stop] = place
-        return expiry.take(owners[group.positions])
-
     async def _ask(self, group: RowGroup, ranker: Ranker, expiry: Expiry | None) -> Answer:
         """What the model says of the rows of one group, counted from 0."""
         parts = await self._batcher.submit(
-            Rows(group.columns, ranker.predictor, expiry),
+            Rows(group.columns, ranker.predictor, None if expiry is None else expiry.take(group.positions)),
             rows=len(group.ids),
             nbytes=group.nbytes,
             key=(ranker, group.shape_key),
@@ -144,3 +135,11 @@ class CandidateRanking:
             column=ranker.score_column,
             width=cast(int, group.shape_key) if self._whole else None,
         )
+
+
+def _owners(decoded: DecodedLists) -> npt.NDArray[np.intp]:
+    """The place of each candidate's record."""
+    owners = np.zeros(len(decoded.ids), np.intp)
+    for place, listed in decoded.lists.items():
+        owners[listed.start : listed.stop] = place
+    return owners

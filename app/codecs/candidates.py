@@ -10,7 +10,7 @@ from msgspec import UNSET
 
 from app.codecs.columns import Column, Extent, Row
 from app.codecs.fast_lists import Cells, Entries, merged
-from app.codecs.json import Decoded, InputRecord, RowGroup, columns_of, fallback_id
+from app.codecs.json import Decoded, Grouping, InputRecord, RowGroup, columns_of, fallback_id
 from app.codecs.list_fields import ListFields
 from app.codecs.list_reader import ListReader
 from app.codecs.verdict import refusal
@@ -152,7 +152,7 @@ class CandidateDecoder:
         self._columns = columns_of(signature)
         self._reader = ListReader(self._columns, paths, bounds.max_bytes, drop=drop)
         self._bounds = bounds
-        self._open = [(place, column.extent) for place, column in enumerate(self._columns, start=1) if column.is_open]
+        self._grouping = Grouping(self._columns)
 
     def decode(self, records: Sequence[InputRecord], origin: str) -> DecodedLists:
         """Return the rows of the first of *records*, and why some bring none; *origin* is their `topic-partition`."""
@@ -189,7 +189,7 @@ class CandidateDecoder:
             weight += len(entries.ids) * CANDIDATE_BYTES + len(record.value or b"") * LARGEST_GROWTH
             if weight > PORTION_BYTES:
                 break
-        groups += self._grouped(rows, places)
+        groups += self._grouping.groups(rows, places)
         return DecodedLists(tuple(groups), tuple(rejected.items()), lists, ids, taken)
 
     def _copied(self, entries: Entries, size: int) -> int:
@@ -207,21 +207,6 @@ class CandidateDecoder:
                 Reason.TOO_LARGE,
                 f"{words}; IN_FLIGHT_MAX_BYTES allows {self._bounds.batch_bytes}: raise it, or lower BATCH_MAX_SIZE",
             )
-
-    def _grouped(self, rows: Sequence[Row], positions: Sequence[int]) -> Iterator[RowGroup]:
-        alike: dict[tuple[Extent, ...], tuple[list[Row], list[int]]] = {}
-        for row, position in zip(rows, positions, strict=True):
-            shapes = tuple([extent(row[place]) for place, extent in self._open])
-            members, places = alike.setdefault(shapes, ([], []))
-            members.append(row)
-            places.append(position)
-        for shapes, (members, places) in alike.items():
-            ids, *cells = zip(*members, strict=True)
-            columns, nbytes = {}, 0
-            for column, mine in zip(self._columns, cells, strict=True):
-                columns[column.name], size = column.stack(mine)
-                nbytes += size
-            yield RowGroup(places, list(ids), columns, shapes, nbytes)
 
     def _apart(self, entries: Entries, start: int) -> Iterator[RowGroup]:
         """The rows of one record, in which what they share is there once."""
@@ -249,11 +234,10 @@ class CandidateDecoder:
 
     def _kind(self, cells: Cells, shared: Cells) -> _Kind:
         """What rows must have in common: which inputs they bring themselves, and the shapes of the open ones."""
-        open_places = {place - 1 for place, _ in self._open}
         return tuple(
             (
                 cell is UNSET,
-                column.extent(other if cell is UNSET else cell) if number in open_places else None,
+                column.extent(other if cell is UNSET else cell) if column.is_open else None,
             )
-            for number, (cell, other, column) in enumerate(zip(cells, shared, self._columns, strict=True))
+            for cell, other, column in zip(cells, shared, self._columns, strict=True)
         )

@@ -86,7 +86,7 @@ class JsonDecoder:
         self._fast = FastReader.of(self._columns, paths)
         self._exact = ExactReader(self._columns, paths, max_bytes)
         self._max_bytes = max_bytes
-        self._open = [(place, column.extent) for place, column in enumerate(self._columns, start=1) if column.is_open]
+        self._grouping = Grouping(self._columns)
 
     def decode(self, records: Sequence[InputRecord], origin: str) -> Decoded:
         """Return the rows of *records*, and why the others bring none; *origin* is their `topic-partition`."""
@@ -110,9 +110,22 @@ class JsonDecoder:
             rows.append(row if row[0] is not None else (fallback_id(record, origin), *row[1:]))
         places = range(len(records))
         positions = [place for place in places if place not in rejected] if rejected else places
-        return Decoded(tuple(self._groups(rows, positions)), tuple(rejected.items()))
+        return Decoded(tuple(self._grouping.groups(rows, positions)), tuple(rejected.items()))
 
-    def _groups(self, rows: Sequence[Row], positions: Sequence[int]) -> Iterator[RowGroup]:
+
+class Grouping:
+    """Puts rows together that agree in the shapes of their inputs.
+
+    Args:
+        columns: the inputs.
+    """
+
+    def __init__(self, columns: Sequence[Column]) -> None:
+        self._columns = columns
+        self._open = [(place, column.extent) for place, column in enumerate(columns, start=1) if column.is_open]
+
+    def groups(self, rows: Sequence[Row], positions: Sequence[int]) -> Iterator[RowGroup]:
+        """Yield groups of *rows*, which stand at *positions*."""
         if not rows:
             return
         if not self._open:

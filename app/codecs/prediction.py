@@ -74,12 +74,12 @@ class PredictionEncoder:
         for rank in range(entries):
             columns += [labels[rank::entries], scores[rank::entries]]
         texts = list(zip(*columns, strict=True))
-        values: list[bytes | RejectedRecord] = list(map(template(self._head, entries).__mod__, texts))
+        values: list[bytes | RejectedRecord] = list(map(_template(self._head, entries).__mod__, texts))
         if self._min_score is not None:
             # Best first, NaN and -inf last, so that what is left out is at the end.
             kept = at_least(ranking.scores, self._min_score).sum(axis=1)
             for row in np.flatnonzero(kept < entries).tolist():
-                values[row] = template(self._head, int(kept[row])) % texts[row][: 1 + 2 * kept[row]]
+                values[row] = _template(self._head, int(kept[row])) % texts[row][: 1 + 2 * kept[row]]
         return values
 
     def _label_texts(self, ranking: TopK) -> list[bytes]:
@@ -106,7 +106,7 @@ def head_of(model: str, version: str, more: bytes = b"") -> bytes:
 
 
 @lru_cache(maxsize=256)
-def template(head: bytes, entries: int) -> bytes:
+def _template(head: bytes, entries: int) -> bytes:
     """Return a value with holes for the id, then the label and the score of every entry."""
     holes = [b'{"rank":%d,"label":%%b,"score":%%b}' % rank for rank in range(1, entries + 1)]
     return head + b",".join(holes) + b"]}"

@@ -1,10 +1,10 @@
 """The letters of a dead-letter topic, oldest first."""
 
-import heapq
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 
 from app.deadletters.letter import Letter, read
+from app.kafka.merging import merged
 from app.kafka.reader import Span, TopicReader
 
 
@@ -15,22 +15,9 @@ async def letters(reader: TopicReader, spans: Mapping[int, Span]) -> AsyncGenera
         KafkaError: the brokers do not give them.
     """
     streams = {partition: _of_partition(reader, partition, span) for partition, span in spans.items()}
-    heads: list[tuple[int, int, Letter]] = []
-
-    async def advance(partition: int) -> None:
-        if (letter := await anext(streams[partition], None)) is not None:
-            heapq.heappush(heads, (letter.timestamp or 0, partition, letter))
-
-    try:
-        for partition in streams:
-            await advance(partition)
-        while heads:
-            _, partition, letter = heapq.heappop(heads)
+    async with aclosing(merged(streams, lambda letter: letter.timestamp or 0)) as found:
+        async for letter in found:
             yield letter
-            await advance(partition)
-    finally:
-        for stream in streams.values():
-            await stream.aclose()
 
 
 async def _of_partition(reader: TopicReader, partition: int, span: Span) -> AsyncGenerator[Letter, None]:

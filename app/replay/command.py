@@ -5,12 +5,9 @@ import logging
 import os
 import sys
 import time
-from collections import defaultdict
-from collections.abc import AsyncGenerator, Iterator, Sequence
-from contextlib import aclosing, contextmanager
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing, nullcontext
 from typing import IO
-
-from aiokafka.partitioner import murmur2
 
 from app.deadletters.stop import Stop
 from app.errors import PublishFailed, StartFailed
@@ -18,18 +15,20 @@ from app.from_thread import from_thread
 from app.kafka.client import Client
 from app.kafka.idempotent import IdempotentProducer
 from app.kafka.reader import Span, TopicReader
+from app.kafka.routing import Router
 from app.kafka.security import Security
 from app.kafka.visit import UNREACHABLE, VisitFailed, visit
+from app.lines import opened
+from app.outbox import send
 from app.records import Outgoing
-from app.replay.feeding import AsItWas, Fed, Feeder, Steady
+from app.replay.feeding import AsItWas, Fed, Feeder, Publish, Steady
 from app.replay.lines import LineRefused, of_lines
 from app.replay.options import Options, parse
 from app.replay.recorded import Recorded, of_topic
+from app.status_line import StatusLine
 from config.settings import KafkaSettings, SettingsError, load_topic_settings
 
 NOT_ALL, WRONG = 1, 2
-_SHOWN_SECONDS = 0.2
-_CLEAR = "\r\x1b[K"
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -45,22 +44,12 @@ def main(arguments: Sequence[str]) -> int:
         return _stop(WRONG, str(error))
     logging.disable()  # what goes wrong is said by the error that ends the trying
     try:
-        with _opened(options) as source:
+        with nullcontext() if options.file is None else opened(options.file) as source:
             return asyncio.run(_replay(options, source, settings.kafka, security))
     except (VisitFailed, PublishFailed, LineRefused, OSError) as error:
         return _ended_by(error, options)
     finally:
         logging.disable(logging.NOTSET)
-
-
-@contextmanager
-def _opened(options: Options) -> Iterator[IO[bytes] | None]:
-    if options.file is None:
-        yield None
-        return
-    # Without a buffer, whose lock a thread that waits for standard input would hold to the end.
-    with open(os.dup(0) if options.file == "-" else options.file, "rb", buffering=0) as source:
-        yield source
 
 
 def _ended_by(error: Exception, options: Options) -> int:
@@ -88,14 +77,15 @@ async def _replay(options: Options, source: IO[bytes] | None, kafka: KafkaSettin
                 found = _lines(source, options)
             else:
                 found, total = await _of_topic(options.from_topic, options, client)
-            shown = _Shown(total)
-            feeder = Feeder(_Publisher(client, to, options.from_topic), stop, moved=shown)
+            line, of = StatusLine(), "" if total is None else f" of {total:,}"
+            publish = _publisher(client, to, options.from_topic)
+            feeder = Feeder(publish, stop, moved=lambda fed: line.show(lambda: _how_far(fed, of)))
             fed = feeder.fed
             try:
                 async with aclosing(found):
                     await feeder.run(found, pace)
             finally:
-                shown.end()
+                line.end()
                 words = f"{fed.written:,} records written to {to} in {time.monotonic() - began:.1f} s"
                 _say(words + (f"; the broker refuses {fed.refused:,}" if fed.refused else ""))
     if stop.signal is not None:
@@ -122,54 +112,37 @@ async def _lines(source: IO[bytes], options: Options) -> AsyncGenerator[Recorded
             yield recorded
 
 
-class _Publisher:
-    """Writes to a topic: to the partition that a record came from where there are equally many, else by its key."""
+class _Spread(Router):
+    """For records that come from no partition: by their keys, else in turn."""
 
-    def __init__(self, client: Client, topic: str, source: str | None) -> None:
-        self._producer = IdempotentProducer(client)
-        self._topic = topic
-        self._count = client.partition_count(topic)
-        self._aligned = source is not None and client.partition_count(source) == self._count
+    def __init__(self, count: Callable[[str], int]) -> None:
+        super().__init__(count, "")
         self._turn = 0
 
-    async def __call__(self, source: int | None, records: list[Outgoing]) -> int:
-        by_partition: dict[int, list[Outgoing]] = defaultdict(list)
-        for record in records:
-            by_partition[self._partition(source, record.key)].append(record)
-        found = await asyncio.gather(
-            *(self._producer.publish(self._topic, partition, mine) for partition, mine in by_partition.items())
-        )
-        return sum(map(len, found))
+    def is_aligned(self, topic: str) -> bool:
+        """They never are."""
+        return False
 
-    def _partition(self, source: int | None, key: bytes | None) -> int:
-        if source is not None and self._aligned:
-            return source
-        if key is not None:
-            return int((murmur2(key) & 0x7FFFFFFF) % self._count)
-        self._turn += 1
-        return self._turn % self._count
+    def partition(self, topic: str, source_partition: int, key: bytes | None) -> int:
+        """The partition of *topic* for a record with this key."""
+        self._turn += key is None
+        return super().partition(topic, self._turn, key)
 
 
-class _Shown:
-    """Tells how far it is on a terminal."""
+def _publisher(client: Client, topic: str, came_from: str | None) -> Publish:
+    """What writes to *topic* what comes from the topic *came_from*, or from none."""
+    producer, count = IdempotentProducer(client), client.partition_count
+    router = _Spread(count) if came_from is None else Router(count, came_from)
 
-    def __init__(self, total: int | None) -> None:
-        self._of = "" if total is None else f" of {total:,}"
-        self._shows = sys.stderr is not None and sys.stderr.isatty()
-        self._next_at = 0.0
+    async def publish(source: int | None, records: list[Outgoing]) -> int:
+        return len(await send(router, producer, topic, source or 0, records))
 
-    def __call__(self, fed: Fed) -> None:
-        if self._shows and (now := time.monotonic()) >= self._next_at:
-            self._next_at = now + _SHOWN_SECONDS
-            late = f", {fed.late_seconds:.1f} s behind" if fed.late_seconds > 1 else ""
-            sys.stderr.write(f"{_CLEAR}{fed.written:,}{self._of} records{late}")
-            sys.stderr.flush()
+    return publish
 
-    def end(self) -> None:
-        """Take the line away."""
-        if self._shows:
-            sys.stderr.write(_CLEAR)
-            sys.stderr.flush()
+
+def _how_far(fed: Fed, of: str) -> str:
+    late = f", {fed.late_seconds:.1f} s behind" if fed.late_seconds > 1 else ""
+    return f"{fed.written:,}{of} records{late}"
 
 
 def _say(message: str) -> None:

@@ -7,9 +7,9 @@ from typing import IO, Any
 
 from app.codecs.fields import FieldPath
 from app.errors import StreamRankError
+from app.lines import LineRecord, blocks
 from app.records import Outgoing
 from app.replay.recorded import Recorded
-from app.score.lines import LineRecord, blocks
 
 MOST_BYTES = 16 << 20
 """A longer line is refused; no broker takes such records by default."""

@@ -1,10 +1,10 @@
 """Recorded records, in the order in which they are to be written."""
 
-import heapq
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 
+from app.kafka.merging import merged
 from app.kafka.reader import Span, TopicReader
 from app.records import Incoming, Outgoing
 
@@ -24,34 +24,17 @@ class Recorded:
     record: Outgoing
 
 
-_Head = tuple[int, int, Recorded, AsyncIterator[Recorded]]
-
-
 async def of_topic(reader: TopicReader, spans: Mapping[int, Span]) -> AsyncGenerator[Recorded, None]:
     """Yield the records of *spans*, each partition in its order, and all in that of their times.
 
     Raises:
         KafkaError: the brokers do not give them.
     """
-    merged: list[_Head] = []
-    open_ones = [_of_partition(reader, partition, span) for partition, span in spans.items() if span.size]
-    try:
-        for number, each in enumerate(open_ones):
-            await _push(merged, number, each, 0)
-        while merged:
-            at, number, found, rest = heapq.heappop(merged)
+    # A clock that was set back holds up nobody: what is of an earlier time than others goes before them.
+    streams = {partition: _of_partition(reader, partition, span) for partition, span in spans.items() if span.size}
+    async with aclosing(merged(streams, lambda found: found.at_ms or 0)) as all_of_them:
+        async for found in all_of_them:
             yield found
-            await _push(merged, number, rest, at)
-    finally:
-        for each in open_ones:
-            await each.aclose()
-
-
-async def _push(merged: list[_Head], number: int, rest: AsyncIterator[Recorded], at: int) -> None:
-    async for found in rest:
-        # A clock that was set back must not hold up a partition: its record goes with the one before it.
-        heapq.heappush(merged, (max(at, int(found.at_ms or 0)), number, found, rest))
-        return
 
 
 async def _of_partition(reader: TopicReader, partition: int, span: Span) -> AsyncGenerator[Recorded, None]:

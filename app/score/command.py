@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+from app.lines import opened
 from app.score.options import Options, parse
 from config.paths import missing_paths
 from config.settings import ENV_FILE, VARIABLES, Settings, SettingsError, validate
@@ -46,7 +47,7 @@ def main(arguments: Sequence[str]) -> int:
     from models.errors import ModelError
 
     try:
-        with _source(options) as source:
+        with opened(options.file) as source:
             return _score(settings, options, source)
     except (StartFailed, ModelError, ModelFailed, OSError) as error:
         return _ended_by(error)
@@ -91,13 +92,6 @@ def _in_each_others_way(options: Options) -> str | None:
             return f"{option} {file}: this is {seen[place]} too"
         seen[place] = option
     return None
-
-
-@contextmanager
-def _source(options: Options) -> Iterator[IO[bytes]]:
-    # Without a buffer, whose lock a thread that waits for standard input would hold to the end.
-    with open(os.dup(0) if options.file == "-" else options.file, "rb", buffering=0) as source:
-        yield source
 
 
 @contextmanager

@@ -11,9 +11,9 @@ from app.errors import RejectedRecord
 from app.from_thread import from_thread
 from app.kafka.chunk import Chunk
 from app.lane import Outcome
+from app.lines import Block, blocks
 from app.ranker import Ranker
 from app.ranking import RecordRanking
-from app.score.lines import Block, blocks
 
 _CHUNK = 512
 # Enough that a batch is there whenever the model is free.

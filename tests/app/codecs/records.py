@@ -2,6 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
 
 from app.codecs.json import Decoded, JsonDecoder
 from models.signature import Signature, TensorSpec
@@ -34,3 +37,12 @@ def decoder(
 def decode(decoder: JsonDecoder, *values: str | bytes) -> Decoded:
     """Decode a chunk of these values."""
     return decoder.decode([Record(value.encode() if isinstance(value, str) else value) for value in values], ORIGIN)
+
+
+def assert_same(found: Any, expected: Any) -> None:
+    found, expected = np.asarray(found), np.asarray(expected)
+    assert (found.dtype, found.shape) == (expected.dtype, expected.shape)
+    if found.dtype == object:
+        assert found.tolist() == expected.tolist()
+    else:
+        assert found.tobytes() == expected.tobytes()

@@ -1,9 +1,7 @@
 """The fast way and the exact way must never differ about a record."""
 
 from collections.abc import Sequence
-from typing import Any
 
-import numpy as np
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
@@ -14,7 +12,7 @@ from app.codecs.json import JsonDecoder, RowGroup
 from app.errors import RejectedRecord
 from models.signature import Signature
 from tests.app.codecs.documents import FIELDS, ID_FIELD, documents, signatures
-from tests.app.codecs.records import ORIGIN, Record
+from tests.app.codecs.records import ORIGIN, Record, assert_same
 
 MAX_BYTES = 20_000
 
@@ -66,13 +64,4 @@ def _assert_row(group: RowGroup, row: int, columns: Sequence[Column], expected: 
     identifier = "key" if expected[0] is None else expected[0]
     assert (type(group.ids[row]), group.ids[row]) == (type(identifier), identifier)
     for column, cell in zip(columns, expected[1:], strict=True):
-        _assert_same(group.columns[column.name][row], column.stack([cell])[0][0])
-
-
-def _assert_same(found: Any, expected: Any) -> None:
-    found, expected = np.asarray(found), np.asarray(expected)
-    assert (found.dtype, found.shape) == (expected.dtype, expected.shape)
-    if found.dtype == object:
-        assert found.tolist() == expected.tolist()
-    else:
-        assert found.tobytes() == expected.tobytes()
+        assert_same(group.columns[column.name][row], column.stack([cell])[0][0])

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from random import Random
 from typing import Any
 
-import numpy as np
 import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
@@ -20,7 +19,7 @@ from app.codecs.list_fields import ListFields
 from app.errors import Reason, RejectedRecord, StartFailed
 from models.signature import Signature, TensorSpec
 from tests.app.codecs.documents import documents, signatures
-from tests.app.codecs.records import ORIGIN, Record
+from tests.app.codecs.records import ORIGIN, Record, assert_same
 
 MAX_BYTES = 20_000
 BOUNDS = Bounds(MAX_BYTES, candidates=1000, batch_rows=512, batch_bytes=1 << 26)
@@ -311,15 +310,6 @@ def said_of(exact: ExactListReader, value: bytes) -> tuple[Entries, int] | Rejec
         return exact.entries(value)
     except RejectedRecord as rejection:
         return rejection
-
-
-def assert_same(found: Any, expected: Any) -> None:
-    found, expected = np.asarray(found), np.asarray(expected)
-    assert (found.dtype, found.shape) == (expected.dtype, expected.shape)
-    if found.dtype == object:
-        assert found.tolist() == expected.tolist()
-    else:
-        assert found.tobytes() == expected.tobytes()
 
 
 def test_the_rows_are_those_of_records_of_which_each_has_one_candidate() -> None:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.score.lines import LineRecord, blocks
+from app.lines import LineRecord, blocks
 
 
 def test_lines_are_numbered_from_1_and_blank_ones_left_out() -> None:

@@ -1,5 +1,6 @@
 """Lines of a file as records."""
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO
@@ -24,6 +25,14 @@ class Block:
 
     records: list[LineRecord]
     end: int
+
+
+def opened(file: str) -> IO[bytes]:
+    """Open *file* for `blocks`; `-` is a copy of standard input.
+
+    Without a buffer: its lock a thread that waits for standard input would hold to the end.
+    """
+    return open(os.dup(0) if file == "-" else file, "rb", buffering=0)
 
 
 def blocks(stream: IO[bytes], most_records: int, most_bytes: int) -> Iterator[Block]:
