@@ -51,3 +51,7 @@ class OutOfMemory(ModelError):
 
 class ModelUnavailable(ModelError):
     """The model failed for a reason that is not in the rows (internal, unavailable, aborted)."""
+
+
+class RacesNotUsable(ModelError):
+    """The files of races are not there, or not as expected; the message names file, column and what was expected."""

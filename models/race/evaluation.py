@@ -1,0 +1,112 @@
+"""How well strengths foretell the end of races, by quarter of the race, and how sure that is."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from models.race.race import Booleans, Floats, Integers, Race
+
+QUARTERS = 4
+RESAMPLES = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A mean, and between which values 95 % of the means lie when races are drawn again at random."""
+
+    mean: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.mean:.3f} ({self.low:.3f}-{self.high:.3f})"
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """Figures of one way to foretell: of each quarter of the race, and of the whole race as the last."""
+
+    spearman: tuple[Figure, ...]
+    winner: tuple[Figure, ...]
+
+
+def evaluate(
+    races: Sequence[Race],
+    strengths: Sequence[npt.NDArray[np.floating]],
+    winners: Sequence[npt.NDArray[np.floating]] | None = None,
+    *,
+    seed: int = 0,
+) -> Score:
+    """Return the mean Spearman correlation with the places at the end, and how often the strongest one won.
+
+    Means are over the moments of all races; a race is drawn, or not, as a whole.
+
+    Args:
+        races: R races.
+        strengths: for each race `[M, P]`, higher for who is expected to finish earlier.
+        winners: the same for the winner alone, where that is another question.
+        seed: draws the races.
+    """
+    orders = [spearman(given, race.places, race.running) for race, given in zip(races, strengths, strict=True)]
+    hits = [hit(given, race) for race, given in zip(races, winners or strengths, strict=True)]
+    return Score(_figures(races, orders, seed), _figures(races, hits, seed))
+
+
+def spearman(strengths: npt.NDArray[np.floating], places: Integers, seen: Booleans) -> Floats:
+    """Return `[M]`, Spearman's rank correlation of *strengths* `[M, P]` with *places* `[P]` among those *seen*.
+
+    Equal values share their mean rank. NaN where fewer than two were seen, or all are equal.
+    """
+    first = _ranks(-strengths, seen)
+    second = _ranks(np.broadcast_to(places, seen.shape), seen)
+    count = np.maximum(seen.sum(axis=1, keepdims=True), 1)
+    first, second = (np.where(seen, ranks - ranks.sum(axis=1, keepdims=True) / count, 0.0) for ranks in (first, second))
+    spread = np.sqrt((first**2).sum(axis=1) * (second**2).sum(axis=1))
+    return np.where(spread > 0, (first * second).sum(axis=1) / np.where(spread > 0, spread, 1), np.nan)
+
+
+def _ranks(values: npt.NDArray[np.floating] | Integers, seen: Booleans) -> Floats:
+    """Return the rank of each value among those seen, from 1 for the lowest; 0 for the others."""
+    others = seen[:, None, :]
+    lower = (others & (values[:, None, :] < values[:, :, None])).sum(axis=2)
+    equal = (others & (values[:, None, :] == values[:, :, None])).sum(axis=2)
+    return np.where(seen, lower + (equal + 1) / 2, 0.0)
+
+
+def hit(strengths: npt.NDArray[np.floating], race: Race) -> Floats:
+    """Return `[M]`: 1 where the strongest of those seen was to win the race, 0 elsewhere, NaN where nobody was seen."""
+    strongest = np.where(race.running, strengths, -np.inf).argmax(axis=1)
+    return np.where(race.running.any(axis=1), race.places[strongest] == 1, np.nan)
+
+
+def surprise(scores: npt.NDArray[np.floating], race: Race) -> Floats:
+    """Return `[M]`: the negative logarithm of the chance that scores gave the winner; NaN where it was not seen."""
+    winner = int(np.argmin(race.places))
+    given = np.where(race.running, scores, -np.inf).astype(np.float64)
+    highest = given.max(axis=1, keepdims=True)
+    highest = np.where(np.isfinite(highest), highest, 0.0)
+    with np.errstate(divide="ignore"):
+        total = highest[:, 0] + np.log(np.exp(given - highest).sum(axis=1))
+    return np.where(race.running[:, winner], total - np.where(race.running, scores, 0)[:, winner], np.nan)
+
+
+def quarter(race: Race) -> Integers:
+    """Return `[M]`, the quarter of the race in which each moment lies, from 0."""
+    return np.minimum((np.ceil(race.share * QUARTERS - 1e-9) - 1).astype(np.int64), QUARTERS - 1)
+
+
+def _figures(races: Sequence[Race], values: Sequence[Floats], seed: int) -> tuple[Figure, ...]:
+    sums = np.zeros((len(races), QUARTERS + 1))
+    counts = np.zeros_like(sums)
+    for index, (race, each) in enumerate(zip(races, values, strict=True)):
+        known = np.isfinite(each)
+        for part in range(QUARTERS + 1):
+            chosen = known & ((quarter(race) == part) | (part == QUARTERS))
+            sums[index, part], counts[index, part] = each[chosen].sum(), chosen.sum()
+    drawn = np.random.default_rng(seed).multinomial(len(races), np.full(len(races), 1 / len(races)), RESAMPLES)
+    means = sums.sum(axis=0) / np.maximum(counts.sum(axis=0), 1)
+    spread = (drawn @ sums) / np.maximum(drawn @ counts, 1)
+    low, high = np.percentile(spread, [2.5, 97.5], axis=0)
+    return tuple(Figure(*map(float, each)) for each in zip(means, low, high, strict=True))

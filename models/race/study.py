@@ -1,0 +1,86 @@
+"""What is worked out about models: how well one foretells races it never saw, and which of several does best."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from models.race.evaluation import Score, evaluate, surprise
+from models.race.network import Settings
+from models.race.race import Floats, Race
+from models.race.source import Source
+from models.race.training import RaceModel, train
+
+OnProgress = Callable[[float, str], None]
+"""Is told the part that is done, from 0 to 1, and a few words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """How well one way foretells.
+
+    Attributes:
+        name: of the way.
+        score: its figures.
+        surprise: the mean negative logarithm of the chance that it gave the winner; None: it gives no chances.
+    """
+
+    name: str
+    score: Score
+    surprise: float | None = None
+
+
+def compare(model: RaceModel, source: Source, *, seed: int, on_progress: OnProgress) -> list[Row]:
+    """Return the figures of the model, of the order so far, of the order before the race, and of the ceiling if known.
+
+    All are of the same races: those of the test, which is what looks at them.
+    """
+    races = source.to_test_on()
+    on_progress(0.0, f"foretelling {len(races)} races")
+    scores = [model.scores(race) for race in races]
+    rows = [
+        Row("model", evaluate(races, scores, seed=seed), _surprise(races, scores)),
+        Row("order so far", evaluate(races, [_so_far(race) for race in races], seed=seed)),
+        Row("order before", evaluate(races, [_before(race) for race in races], seed=seed)),
+    ]
+    if best := source.best(lambda part: on_progress(part, "what could be known at best")):
+        rows.append(Row("ceiling", evaluate(races, *best, seed=seed)))
+    return rows
+
+
+def cross_validate(
+    races: Sequence[Race], candidates: Sequence[Settings], *, folds: int, seed: int, on_progress: OnProgress
+) -> list[Row]:
+    """Return the figures of each candidate for races that it was not trained on, and of the order so far.
+
+    Args:
+        races: those to learn from, and no others.
+        candidates: what to compare.
+        folds: parts that the races are divided into, as whole races; each is foretold by a model of the others.
+        seed: divides them, and starts the networks.
+        on_progress: is told what is done.
+    """
+    parts = np.array_split(np.random.default_rng(seed).permutation(len(races)), folds)
+    rows = []
+    for number, settings in enumerate(candidates):
+        scores: list[Floats] = [np.zeros(0)] * len(races)
+        for fold, part in enumerate(parts):
+            on_progress((number + fold / folds) / len(candidates), f"{settings}, fold {fold + 1} of {folds}")
+            chosen = set(part.tolist())
+            model = train([race for index, race in enumerate(races) if index not in chosen], settings, seed=seed)
+            for index in chosen:
+                scores[index] = model.scores(races[index]).astype(np.float64)
+        rows.append(Row(str(settings), evaluate(races, scores, seed=seed), _surprise(races, scores)))
+    return [*rows, Row("order so far", evaluate(races, [_so_far(race) for race in races], seed=seed))]
+
+
+def _so_far(race: Race) -> Floats:
+    return -race.position.astype(np.float64)
+
+
+def _before(race: Race) -> Floats:
+    return np.broadcast_to(-race.prior.astype(np.float64), race.position.shape)
+
+
+def _surprise(races: Sequence[Race], scores: Sequence[np.ndarray]) -> float:
+    return float(np.nanmean(np.concatenate([surprise(each, race) for each, race in zip(scores, races, strict=True)])))
