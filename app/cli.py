@@ -1,4 +1,4 @@
-"""The command line: `streamrank serve | config | inspect | score | replay | audit | dead-letters | demo`."""
+"""The command line: `streamrank serve | config | inspect | score | replay | audit | dead-letters | train | demo`."""
 
 import argparse
 import json
@@ -26,6 +26,7 @@ examples:
                                write the lines of a file to a topic, 500 a second
   streamrank audit             check that no record was lost
   streamrank dead-letters list look at the records that were refused
+  streamrank train race        train a model that foretells how races end
   streamrank demo              watch it all run on this machine
 
 All settings are environment variables; a file .env in the working directory works too.
@@ -73,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("score", help="rank records from a file or standard input, without Kafka")
     commands.add_parser("replay", help="write recorded records to a topic again, at their pace or faster")
     commands.add_parser("dead-letters", help="look at the records that were refused, and send them back")
+    commands.add_parser("train", help="train a model of the project's own, on races")
     commands.add_parser("demo", help="a broker, a model, the service and real records, on this machine")
     return parser
 
@@ -206,6 +208,13 @@ def dead_letters(arguments: list[str]) -> int:
     return run(arguments)
 
 
+def train(arguments: list[str]) -> int:
+    """Train a model of the project's own."""
+    from app.train.command import main as run
+
+    return run(arguments)
+
+
 _WITH_OPTIONS_OF_ITS_OWN: dict[str, Callable[[list[str]], int]] = {
     "audit": audit,
     "dead-letters": dead_letters,
@@ -213,6 +222,7 @@ _WITH_OPTIONS_OF_ITS_OWN: dict[str, Callable[[list[str]], int]] = {
     "inspect": inspect,
     "replay": replay,
     "score": score,
+    "train": train,
 }
 
 

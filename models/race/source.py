@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from models.errors import RacesNotUsable
 from models.race.ceiling import best_order, ceiling
 from models.race.choice import LAPS, LAPS_CANDIDATES, SIMULATED, SIMULATED_CANDIDATES
-from models.race.laps import read_laps, split
+from models.race.laps import LAST_TRAINED_ON, read_laps, split
 from models.race.network import Settings
 from models.race.race import Floats, Race
 from models.race.simulator import Simulated, simulate
@@ -97,8 +98,14 @@ class RealRaces:
 
     @classmethod
     def read(cls, folder: Path) -> "RealRaces":
-        """Read a folder; raises RacesNotUsable."""
-        return cls(read_laps(folder))
+        """Read a folder; raises RacesNotUsable, also when there are too few to learn from or none for the test."""
+        races = read_laps(folder)
+        (year, number), (trained, tested) = LAST_TRAINED_ON, split(races)
+        if len(trained) < 2:
+            raise RacesNotUsable(f"{folder} has fewer than two races up to round {number} of {year} to learn from")
+        if not tested:
+            raise RacesNotUsable(f"{folder} has no race after round {number} of {year} for the test")
+        return cls(races)
 
     def to_train_on(self) -> list[Race]:
         """Return the earlier races."""

@@ -1,0 +1,1 @@
+"""`streamrank train`: models that the project trains by itself."""

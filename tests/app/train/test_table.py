@@ -1,0 +1,24 @@
+from app.train.job import rows_from_json, rows_to_json
+from app.train.table import table
+from models.race.evaluation import Figure, Score
+from models.race.study import Row
+
+
+def row(name, value, surprise=None):
+    figures = tuple(Figure(value + part / 100, value - 0.1, value + 0.1) for part in range(5))
+    return Row(name, Score(figures, figures), surprise)
+
+
+def test_it_has_a_line_for_each_way_and_a_column_for_each_quarter():
+    lines = list(table([row("model", 0.5, 1.25), row("order so far", 0.25)]))
+    assert lines[0] == "Spearman correlation with the finishing order, mean and 95 % interval over races"
+    assert lines[1].split("  ")[-1] == "whole race"
+    assert lines[2].startswith("model         0.500 (0.400-0.600)  0.510 (0.400-0.600)  0.520")
+    assert lines[3].startswith("order so far  0.250 (0.150-0.350)")
+    assert lines[5].startswith("winner named")
+    assert lines[-1] == "log-loss of the winner, model: 1.250"
+
+
+def test_figures_survive_the_way_between_processes():
+    rows = [row("model", 0.5, 1.25), row("order so far", 0.25)]
+    assert rows_from_json(rows_to_json(rows)) == rows
