@@ -1,10 +1,12 @@
-"""Races for the tests: made up at random, or written as the files of lap data have them."""
+"""Races for the tests: made up at random, or written as the files of lap data have them, or real."""
 
 import gzip
+import os
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from models.race.race import Race
 
@@ -98,4 +100,12 @@ def write_files(folder: Path, laps=LAPS, **others):
     with gzip.open(folder / "lap_times.csv.gz", "wt") as file:
         file.write("year,round,lap,driver_id,lap_time,gap_to_leader\n")
         file.writelines(f"2021,{number},{row}\n" for number in rounds for row in laps)
+    return folder
+
+
+def real_races():
+    """The folder of real races; a checkout does not have them."""
+    folder = Path(os.environ.get("RACES_DIR") or Path(__file__).parents[3].parent / "shared" / "races")
+    if not folder.is_dir():
+        pytest.skip(f"no real races: {folder} is not there; set RACES_DIR to a folder as docs/races.md describes it")
     return folder

@@ -1,21 +1,10 @@
-import os
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from models.errors import RacesNotUsable
 from models.race.features import features
 from models.race.laps import read_laps, split
-from tests.models.race.races import LAPS, write_files
-
-
-def real_races():
-    """The folder of real races; a checkout does not have them."""
-    folder = Path(os.environ.get("RACES_DIR") or Path(__file__).parents[3].parent / "shared" / "races")
-    if not folder.is_dir():
-        pytest.skip(f"no real races: {folder} is not there; set RACES_DIR to a folder as docs/races.md describes it")
-    return folder
+from tests.models.race.races import LAPS, real_races, write_files
 
 
 def by_name(race, values):
