@@ -47,8 +47,8 @@ def rows_to_json(rows: Sequence[Row]) -> list[dict[str, Any]]:
 
 def rows_from_json(values: Sequence[dict[str, Any]]) -> list[Row]:
     """Read what `rows_to_json` wrote."""
-    return [Row(value["name"], _score(value["score"]), value["surprise"]) for value in values]
+    return [Row(value["name"], _score(value["score"]), value["surprise"], value["belief"]) for value in values]
 
 
 def _score(value: dict[str, Any]) -> Score:
-    return Score(*(tuple(Figure(**figure) for figure in value[name]) for name in ("spearman", "winner")))
+    return Score(*(tuple(Figure(**figure) for figure in value[name]) for name in ("spearman", "winner", "finished")))

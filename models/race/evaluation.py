@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +11,7 @@ from models.race.race import Booleans, Floats, Integers, Race
 
 QUARTERS = 4
 RESAMPLES = 2000
+_MEASURES = ("spearman", "winner", "finished")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,37 +23,70 @@ class Figure:
     high: float
 
     def __str__(self) -> str:
-        return f"{self.mean:.3f} ({self.low:.3f}-{self.high:.3f})"
+        return f"{self.mean:.3f} [{self.low:.3f}, {self.high:.3f}]"
 
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """Figures of one way to foretell: of each quarter of the race, and of the whole race as the last."""
+    """Figures of one way to foretell: of each quarter of the race, and of the whole race as the last.
+
+    Attributes:
+        spearman: mean correlation with the order at the end.
+        winner: how often the strongest one won.
+        finished: as `spearman`, but among those alone who got to the end, which nobody knows before.
+    """
 
     spearman: tuple[Figure, ...]
     winner: tuple[Figure, ...]
+    finished: tuple[Figure, ...]
 
 
-def evaluate(
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What the figures of `Score` are means of: for each race `[M]`, NaN where there is nothing to measure."""
+
+    spearman: list[Floats]
+    winner: list[Floats]
+    finished: list[Floats]
+
+    def minus(self, other: Self) -> Self:
+        """Return by how much this is better than *other*, moment by moment."""
+        pairs = [zip(getattr(self, name), getattr(other, name), strict=True) for name in _MEASURES]
+        return type(self)(*([mine - theirs for mine, theirs in pair] for pair in pairs))
+
+
+def measure(
     races: Sequence[Race],
     strengths: Sequence[npt.NDArray[np.floating]],
     winners: Sequence[npt.NDArray[np.floating]] | None = None,
-    *,
-    seed: int = 0,
-) -> Score:
-    """Return the mean Spearman correlation with the places at the end, and how often the strongest one won.
-
-    Means are over the moments of all races; a race is drawn, or not, as a whole.
+) -> Measured:
+    """Measure strengths against the end of each race, at each of its moments.
 
     Args:
         races: R races.
         strengths: for each race `[M, P]`, higher for who is expected to finish earlier.
         winners: the same for the winner alone, where that is another question.
+    """
+    pairs = list(zip(races, strengths, strict=True))
+    return Measured(
+        spearman=[spearman(given, race.places, race.running) for race, given in pairs],
+        winner=[hit(given, race) for race, given in zip(races, winners or strengths, strict=True)],
+        finished=[spearman(given, race.places, race.running & race.finished) for race, given in pairs],
+    )
+
+
+def summarize(races: Sequence[Race], measured: Measured, *, seed: int = 0) -> Score:
+    """Return means over the moments of all races, and their intervals.
+
+    A moment of a race says little that the others do not, so the bootstrap draws whole races (B. Efron, Bootstrap
+    Methods, 1979).
+
+    Args:
+        races: those that were measured.
+        measured: what `measure` returned.
         seed: draws the races.
     """
-    orders = [spearman(given, race.places, race.running) for race, given in zip(races, strengths, strict=True)]
-    hits = [hit(given, race) for race, given in zip(races, winners or strengths, strict=True)]
-    return Score(_figures(races, orders, seed), _figures(races, hits, seed))
+    return Score(*(_figures(races, getattr(measured, name), seed) for name in _MEASURES))
 
 
 def spearman(strengths: npt.NDArray[np.floating], places: Integers, seen: Booleans) -> Floats:
@@ -83,13 +118,22 @@ def hit(strengths: npt.NDArray[np.floating], race: Race) -> Floats:
 
 def surprise(scores: npt.NDArray[np.floating], race: Race) -> Floats:
     """Return `[M]`: the negative logarithm of the chance that scores gave the winner; NaN where it was not seen."""
-    winner = int(np.argmin(race.places))
+    return np.asarray(-_log_chances(scores, race)[:, int(np.argmin(race.places))])
+
+
+def belief(scores: npt.NDArray[np.floating], race: Race) -> Floats:
+    """Return `[M]`: the chance that scores gave their own favourite; NaN where nobody was seen."""
+    chances = np.exp(_log_chances(scores, race))
+    return np.where(race.running.any(axis=1), np.where(race.running, chances, 0.0).max(axis=1), np.nan)
+
+
+def _log_chances(scores: npt.NDArray[np.floating], race: Race) -> Floats:
+    """Return `[M, P]`: the logarithm of the softmax among those seen, NaN for the others."""
     given = np.where(race.running, scores, -np.inf).astype(np.float64)
-    highest = given.max(axis=1, keepdims=True)
-    highest = np.where(np.isfinite(highest), highest, 0.0)
+    highest = np.where(race.running.any(axis=1), given.max(axis=1), 0.0)[:, None]
     with np.errstate(divide="ignore"):
-        total = highest[:, 0] + np.log(np.exp(given - highest).sum(axis=1))
-    return np.where(race.running[:, winner], total - np.where(race.running, scores, 0)[:, winner], np.nan)
+        total = highest + np.log(np.exp(given - highest).sum(axis=1, keepdims=True))
+    return np.where(race.running, np.where(race.running, scores, 0.0) - total, np.nan)
 
 
 def quarter(race: Race) -> Integers:

@@ -11,12 +11,12 @@ from models.race.race import Booleans
 FEWEST, MOST = 6, 16
 """Horses in a race."""
 
-# Standard deviations, as shares of the cruising speed. A share of 0.01 is 16 m, or 6.7 lengths, over a mile.
+# Standard deviations, as shares of the cruising speed. Half a per cent is 8 m, or 3.3 lengths, over a mile.
 ABILITY, FORM, LIKING, MARKET_ERROR = 0.005, 0.0016, 0.0016, 0.0022
 STAMINA = 0.01
 """Standard deviation of the work that horses have in them."""
 WEIGHT = 0.0003
-"""Share of the speed that a kilogram costs: a length over a mile is 2.4 kg."""
+"""Share of the speed that a kilogram costs: 5 kg are a length over a mile."""
 SURE = 230.0
 """Turns a difference in estimated speed into one in log-odds: what makes the market's chances come true."""
 

@@ -100,6 +100,7 @@ def _race(number: Round, entries: _Entries, drivers: Past, teams: Past) -> Race:
         members=tuple(members),
         prior=_prior(entries),
         places=_places(entries, track),
+        finished=np.array([driver in entries.classified for driver in members]),
         moments=np.arange(1, total + 1),
         elapsed=np.maximum.accumulate(np.maximum(track.crossed.max(axis=1), track.lead)),
         share=np.arange(1, total + 1) / total,

@@ -24,6 +24,7 @@ class Race:
         members: P names.
         prior: `[P]`, the order before the start (by the market, or on the grid), from 1.
         places: `[P]`, the order at the end, from 1; those who did not get there come last.
+        finished: `[P]`, whether a participant got to the end (was classified, as motor sport has it).
         moments: `[M]`, the number of each moment, growing.
         elapsed: `[M]`, seconds from the start until the moment was known of everybody, growing.
         share: `[M]`, how much of the distance the leader has done, above 0 and up to 1.
@@ -42,6 +43,7 @@ class Race:
     members: tuple[str, ...]
     prior: Integers
     places: Integers
+    finished: Booleans
     moments: Integers
     elapsed: Floats
     share: Floats

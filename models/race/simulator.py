@@ -91,6 +91,7 @@ def _race(name: str, course: Courses, horse: Horses, seen: State, finish: Reals)
         members=horse_names(metres.shape[1], np.random.default_rng(list(name.encode()))),
         prior=_places(-horse.odds[0]),
         places=_places(finish),
+        finished=np.ones(len(finish), np.bool_),
         moments=np.arange(1, len(elapsed) + 1),
         elapsed=elapsed,
         share=metres.max(axis=1) / float(course.distance[0, 0]),

@@ -4,8 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
-from models.race.evaluation import Score, evaluate, surprise
+from models.race.evaluation import Measured, Score, belief, measure, summarize, surprise
 from models.race.network import Settings
 from models.race.race import Floats, Race
 from models.race.source import Source
@@ -23,28 +24,38 @@ class Row:
         name: of the way.
         score: its figures.
         surprise: the mean negative logarithm of the chance that it gave the winner; None: it gives no chances.
+        belief: the mean chance that it gave its own favourite, which should win as often.
     """
 
     name: str
     score: Score
     surprise: float | None = None
+    belief: float | None = None
 
 
 def compare(model: RaceModel, source: Source, *, seed: int, on_progress: OnProgress) -> list[Row]:
-    """Return the figures of the model, of the order so far, of the order before the race, and of the ceiling if known.
+    """Return the figures of the model, of the order so far, of that before the race, and of the ceiling if it is known.
+
+    The gain is that of the model on the order so far, race by race, which is surer than the two figures are.
 
     All are of the same races: those of the test, which is what looks at them.
     """
     races = source.to_test_on()
     on_progress(0.0, f"foretelling {len(races)} races")
     scores = [model.scores(race) for race in races]
+    learnt, so_far = measure(races, scores), measure(races, [_so_far(race) for race in races])
+
+    def row(name: str, measured: Measured) -> Row:
+        return Row(name, summarize(races, measured, seed=seed))
+
     rows = [
-        Row("model", evaluate(races, scores, seed=seed), _surprise(races, scores)),
-        Row("order so far", evaluate(races, [_so_far(race) for race in races], seed=seed)),
-        Row("order before", evaluate(races, [_before(race) for race in races], seed=seed)),
+        Row("model", summarize(races, learnt, seed=seed), *_chances(races, scores)),
+        row("order so far", so_far),
+        row("order before", measure(races, [_before(race) for race in races])),
+        row("gain on so far", learnt.minus(so_far)),
     ]
     if best := source.best(lambda part: on_progress(part, "what could be known at best")):
-        rows.append(Row("ceiling", evaluate(races, *best, seed=seed)))
+        rows.append(row("ceiling", measure(races, *best)))
     return rows
 
 
@@ -70,8 +81,10 @@ def cross_validate(
             model = train([race for index, race in enumerate(races) if index not in chosen], settings, seed=seed)
             for index in chosen:
                 scores[index] = model.scores(races[index]).astype(np.float64)
-        rows.append(Row(str(settings), evaluate(races, scores, seed=seed), _surprise(races, scores)))
-    return [*rows, Row("order so far", evaluate(races, [_so_far(race) for race in races], seed=seed))]
+        learnt = summarize(races, measure(races, scores), seed=seed)
+        rows.append(Row(str(settings), learnt, *_chances(races, scores)))
+    so_far = measure(races, [_so_far(race) for race in races])
+    return [*rows, Row("order so far", summarize(races, so_far, seed=seed))]
 
 
 def _so_far(race: Race) -> Floats:
@@ -82,5 +95,8 @@ def _before(race: Race) -> Floats:
     return np.broadcast_to(-race.prior.astype(np.float64), race.position.shape)
 
 
-def _surprise(races: Sequence[Race], scores: Sequence[np.ndarray]) -> float:
-    return float(np.nanmean(np.concatenate([surprise(each, race) for each, race in zip(scores, races, strict=True)])))
+def _chances(races: Sequence[Race], scores: Sequence[npt.NDArray[np.floating]]) -> tuple[float, float]:
+    """Return how surprised these scores are by winners, and what they believe of their favourites."""
+    pairs = list(zip(scores, races, strict=True))
+    surprised, believed = (np.concatenate([of(each, race) for each, race in pairs]) for of in (surprise, belief))
+    return float(np.nanmean(surprised)), float(np.nanmean(believed))

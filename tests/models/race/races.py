@@ -24,6 +24,7 @@ def made_up(random, moments=7, count=5, **changes):
         members=tuple(f"m{index}" for index in range(count)),
         prior=random.permutation(count) + 1,
         places=random.permutation(count) + 1,
+        finished=np.ones(count, np.bool_),
         moments=np.arange(1, moments + 1),
         elapsed=np.cumsum(random.uniform(1, 100, moments)),
         share=np.arange(1, moments + 1) / moments,

@@ -2,8 +2,12 @@ import numpy as np
 import pytest
 
 from models.race.ceiling import best_order, ceiling
-from models.race.evaluation import evaluate
+from models.race.evaluation import measure, summarize
 from models.race.simulator import simulate
+
+
+def score_of(races, *strengths):
+    return summarize(races, measure(races, *strengths))
 
 
 @pytest.fixture(scope="module")
@@ -32,9 +36,9 @@ def test_whoever_knows_what_is_hidden_foretells_better_than_the_order_so_far_and
     simulated, found = expected
     races = [one.race for one in simulated]
     orders, winners = zip(*map(best_order, found), strict=True)
-    best = evaluate(races, orders, winners)
-    current = evaluate(races, [-race.position.astype(float) for race in races])
-    market = evaluate(races, [np.broadcast_to(-race.prior.astype(float), race.position.shape) for race in races])
+    best = score_of(races, orders, winners)
+    current = score_of(races, [-race.position.astype(float) for race in races])
+    market = score_of(races, [np.broadcast_to(-race.prior.astype(float), race.position.shape) for race in races])
     for part in range(5):
         assert best.spearman[part].mean > max(current.spearman[part].mean, market.spearman[part].mean)
         assert best.winner[part].mean > max(current.winner[part].mean, market.winner[part].mean)

@@ -3,10 +3,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.race.evaluation import evaluate, hit, quarter, spearman, surprise
+from models.race.evaluation import belief, hit, measure, quarter, spearman, summarize, surprise
 from tests.models.race.races import made_up
 
 scipy_stats = pytest.importorskip("scipy.stats", reason="SciPy is not installed, and is what these are compared with")
+
+
+def score_of(races, *strengths):
+    return summarize(races, measure(races, *strengths))
 
 
 @given(seed=st.integers(0, 2**32 - 1))
@@ -23,10 +27,10 @@ def test_spearman_is_scipys_also_with_equal_values(seed):
 
 def test_who_foresees_all_has_a_correlation_of_1_and_every_winner():
     races = [made_up(np.random.default_rng(seed), running=np.ones((7, 5), np.bool_)) for seed in range(4)]
-    truth = evaluate(races, [np.tile(-race.places.astype(float), (7, 1)) for race in races])
+    truth = score_of(races, [np.tile(-race.places.astype(float), (7, 1)) for race in races])
     assert [figure.mean for figure in truth.spearman + truth.winner] == pytest.approx([1.0] * 10)
     assert [figure.low for figure in truth.spearman] == pytest.approx([1.0] * 5)
-    wrong = evaluate(races, [np.tile(race.places.astype(float), (7, 1)) for race in races])
+    wrong = score_of(races, [np.tile(race.places.astype(float), (7, 1)) for race in races])
     assert wrong.spearman[-1].mean == pytest.approx(-1)
     assert wrong.winner[-1].mean == 0
 
@@ -34,11 +38,19 @@ def test_who_foresees_all_has_a_correlation_of_1_and_every_winner():
 def test_a_mean_lies_between_its_bounds_and_more_races_bring_them_together():
     def width(count):
         races = [made_up(np.random.default_rng(seed)) for seed in range(count)]
-        figure = evaluate(races, [-race.position.astype(float) for race in races]).spearman[-1]
+        figure = score_of(races, [-race.position.astype(float) for race in races]).spearman[-1]
         assert figure.low < figure.mean < figure.high
         return figure.high - figure.low
 
     assert width(200) < width(10)
+
+
+def test_who_did_not_get_to_the_end_counts_only_where_everybody_does():
+    race = made_up(np.random.default_rng(1), places=np.array([1, 2, 3, 4, 5]), running=np.ones((7, 5), np.bool_))
+    race.finished[4] = False
+    found = score_of([race], [np.tile([4.0, 3, 2, 1, 5], (7, 1))])
+    assert found.finished[-1].mean == pytest.approx(1)
+    assert found.spearman[-1].mean == pytest.approx(0)
 
 
 def test_the_winner_is_hit_only_where_the_strongest_of_those_seen_won():
@@ -60,6 +72,25 @@ def test_surprise_is_the_log_loss_of_the_winners_chance():
     assert found[2] == pytest.approx(-np.log(3 / 6))
 
 
+def test_belief_is_the_chance_of_the_favourite_of_those_seen():
+    race = made_up(np.random.default_rng(1), running=np.ones((7, 5), np.bool_))
+    race.running[1, [1, 3]] = False
+    race.running[2] = False
+    found = belief(np.tile(np.log([2.0, 3, 1, 3, 1]), (7, 1)), race)
+    np.testing.assert_allclose(found[:3], [3 / 10, 2 / 4, np.nan])
+
+
 def test_quarters_end_with_their_last_moment():
     race = made_up(np.random.default_rng(1), moments=8)
     assert quarter(race).tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
+
+
+def test_a_gain_is_surer_than_the_figures_it_is_the_difference_of():
+    races = [made_up(np.random.default_rng(seed)) for seed in range(30)]
+    one = measure(races, [-race.position.astype(float) for race in races])
+    # Where the other differs in one race alone, the gain is of that race.
+    other = measure(races, [-race.position * (-1.0 if race is races[0] else 1.0) for race in races])
+    gain = summarize(races, one.minus(other)).spearman[-1]
+    figure = summarize(races, one).spearman[-1]
+    assert gain.mean == pytest.approx(figure.mean - summarize(races, other).spearman[-1].mean)
+    assert gain.high - gain.low < figure.high - figure.low

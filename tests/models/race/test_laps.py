@@ -17,6 +17,7 @@ def test_files_become_races(tmp_path):
     assert first.members == ("ann", "bob", "dee", "cid", "eve")
     assert by_name(first, first.prior) == {"ann": 2, "bob": 1, "cid": 3, "eve": 4, "dee": 5}
     assert by_name(first, first.places) == {"ann": 1, "bob": 2, "dee": 3, "cid": 4, "eve": 5}
+    assert by_name(first, first.finished) == {"ann": True, "bob": True, "dee": True, "cid": True, "eve": False}
     assert first.share.tolist() == pytest.approx([1 / 3, 2 / 3, 1])
     assert by_name(first, first.running.sum(axis=0)) == {"ann": 3, "bob": 3, "dee": 3, "cid": 2, "eve": 1}
     assert (np.diff(first.elapsed) >= 0).all()

@@ -18,10 +18,11 @@ def model(tf):
 
 def test_the_model_stands_beside_what_anybody_can_say_and_what_could_be_known(model):
     rows = compare(model, SimulatedRaces(seed=2, tested_on=6), seed=2, on_progress=lambda *_: None)
-    assert [row.name for row in rows] == ["model", "order so far", "order before", "ceiling"]
+    assert [row.name for row in rows] == ["model", "order so far", "order before", "gain on so far", "ceiling"]
     assert rows[0].surprise > 0
+    assert 0 < rows[0].belief < 1
     assert all(row.surprise is None for row in rows[1:])
-    assert rows[3].score.spearman[-1].mean > rows[1].score.spearman[-1].mean
+    assert rows[4].score.spearman[-1].mean > rows[1].score.spearman[-1].mean
 
 
 def test_in_cross_validation_no_race_is_foretold_by_a_model_that_has_seen_it(tf, monkeypatch):

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from models.race.evaluation import evaluate, surprise
+from models.race.evaluation import measure, summarize, surprise
 from models.race.features import FEATURES, features
 from models.race.network import Settings
 from models.race.simulator import simulate
@@ -9,6 +9,10 @@ from models.signature import TensorSpec
 from tests.models.race.races import made_up, real_races
 
 SEED = 77
+
+
+def score_of(races, *strengths):
+    return summarize(races, measure(races, *strengths))
 
 
 @pytest.fixture(scope="module")
@@ -31,9 +35,9 @@ def model(tf, told):
 
 
 def test_it_beats_the_order_so_far_and_the_market_on_races_it_has_not_seen(model, unseen):
-    learnt = evaluate(unseen, [model.scores(race) for race in unseen])
-    current = evaluate(unseen, [-race.position.astype(float) for race in unseen])
-    market = evaluate(unseen, [np.broadcast_to(-race.prior.astype(float), race.position.shape) for race in unseen])
+    learnt = score_of(unseen, [model.scores(race) for race in unseen])
+    current = score_of(unseen, [-race.position.astype(float) for race in unseen])
+    market = score_of(unseen, [np.broadcast_to(-race.prior.astype(float), race.position.shape) for race in unseen])
     for figures in ("spearman", "winner"):
         mean = getattr(learnt, figures)[-1].mean
         assert mean > getattr(current, figures)[-1].mean + 0.05
@@ -99,7 +103,7 @@ def test_on_real_races_it_beats_the_order_so_far_and_the_grid(tf):
     learnt_from, others = races[:28], races[28:]
     settings = Settings(hidden=(16,), epochs=8, batch=64, rate=3e-3, decay=0.1, dropout=0.3)
     model = train(learnt_from, settings, seed=SEED)
-    learnt = evaluate(others, [model.scores(race) for race in others])
-    current = evaluate(others, [-race.position.astype(float) for race in others])
-    grid = evaluate(others, [np.broadcast_to(-race.prior.astype(float), race.position.shape) for race in others])
+    learnt = score_of(others, [model.scores(race) for race in others])
+    current = score_of(others, [-race.position.astype(float) for race in others])
+    grid = score_of(others, [np.broadcast_to(-race.prior.astype(float), race.position.shape) for race in others])
     assert learnt.spearman[-1].mean > max(current.spearman[-1].mean, grid.spearman[-1].mean)
