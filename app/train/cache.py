@@ -36,11 +36,11 @@ def cached_race_model(
     """
     kept = folder or cache_folder(os.environ) / "races"
     place = kept / fingerprint(seed, trained_on)
-    if (place / "1" / "saved_model.pb").is_file():
+    if _is_there(place):
         return place
     try:
         kept.mkdir(parents=True, exist_ok=True)
-        _train(place, Job(seed, None, trained_on=trained_on, tested_on=0), on_progress)
+        _train(place, seed, trained_on, on_progress)
     except OSError as error:
         raise TrainingFailed(
             f"{error.filename or kept}: {error.strerror or error}; XDG_CACHE_HOME names another place for the model"
@@ -67,20 +67,29 @@ def _version(name: str) -> str:
         return ""
 
 
-def _train(place: Path, job: Job, on_progress: OnProgress) -> None:
-    """Train beside *place* and move the result there; where another process was faster its model is as good."""
+def _train(place: Path, seed: int, trained_on: int, on_progress: OnProgress) -> None:
+    """Train beside *place* and move the result there."""
     workplace = Path(tempfile.mkdtemp(prefix=".training-", dir=place.parent))
     try:
         made = workplace / "made"
         made.mkdir()
-        train_apart(
-            Job(job.seed, str(made / "1"), trained_on=job.trained_on, tested_on=0),
-            log=workplace / "training.log",
-            on_progress=on_progress,
-        )
-        if place.exists() and not (place / "1" / "saved_model.pb").is_file():
-            shutil.rmtree(place)  # somebody has emptied it
-        if not place.exists():
-            made.rename(place)
+        job = Job(seed, str(made / "1"), trained_on=trained_on, tested_on=0)
+        train_apart(job, log=workplace / "training.log", on_progress=on_progress)
+        _move(made, place)
     finally:
         shutil.rmtree(workplace)
+
+
+def _move(made: Path, place: Path) -> None:
+    if place.exists() and not _is_there(place):
+        shutil.rmtree(place)  # somebody has taken files out of it
+    try:
+        made.rename(place)
+    except OSError:
+        # Another process was faster, and its model is as good.
+        if not _is_there(place):
+            raise
+
+
+def _is_there(place: Path) -> bool:
+    return (place / "1" / "saved_model.pb").is_file()

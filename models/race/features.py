@@ -65,7 +65,7 @@ def _of_the_field(race: Race) -> dict[str, Floats]:
 
 
 def _to_go(race: Race) -> Floats:
-    return (np.round(race.moments / race.share) - race.moments)[:, None]
+    return (race.total - race.moments)[:, None].astype(np.float64)
 
 
 def _of_the_place(race: Race) -> dict[str, Floats]:

@@ -110,6 +110,7 @@ def _race(number: Round, entries: _Entries, drivers: Past, teams: Past) -> Race:
         pace=track.pace,
         stopped=track.stopped,
         down=track.down,
+        total=total,
         known={
             "form": np.array([drivers.form(driver) for driver in members]),
             "team": np.array([teams.form(entries.teams[driver]) for driver in members]),

@@ -34,6 +34,7 @@ class Race:
         pace: `[M, P]`, seconds for the furlong or lap up to the moment.
         stopped: `[M, P]`, whether that one included a stop.
         down: `[M, P]`, whole laps behind the leader.
+        total: moments that the distance of the race has.
         par: seconds that a moment usually takes here; None where nobody can say before the start.
         known: `[P]` each, by name: what was known of the participants before the start; see `features.KNOWN`.
     """
@@ -53,6 +54,7 @@ class Race:
     pace: Floats
     stopped: Booleans
     down: Integers
+    total: int
     par: float | None = None
     known: Mapping[str, Floats] = field(default_factory=dict)
 

@@ -101,6 +101,7 @@ def _race(name: str, course: Courses, horse: Horses, seen: State, finish: Reals)
         pace=_pace(metres, elapsed),
         stopped=nowhere,
         down=nowhere.astype(np.int64),
+        total=int(course.distance[0, 0]) // FURLONG,
         par=FURLONG / float(course.par[0, 0]),
         known=_card(course, horse),
     )

@@ -1,6 +1,6 @@
 import pytest
 
-from app.train.cache import cached_race_model, fingerprint
+from app.train.cache import _move, cached_race_model, fingerprint
 from app.train.failure import TrainingFailed
 from models.race.features import FEATURES
 
@@ -33,6 +33,17 @@ def test_the_second_time_it_is_found(trained, kept):
     place, _ = trained
     assert cached_race_model(seed=3, trained_on=20, folder=kept, on_progress=never) == place
     assert list(kept.iterdir()) == [place]
+
+
+def test_whoever_is_second_to_end_takes_the_model_of_the_first(tmp_path):
+    for name in ("made", "place"):
+        (tmp_path / name / "1").mkdir(parents=True)
+        (tmp_path / name / "1" / "saved_model.pb").write_text(name)
+    _move(tmp_path / "made", tmp_path / "place")
+    assert (tmp_path / "place" / "1" / "saved_model.pb").read_text() == "place"
+    (tmp_path / "place" / "1" / "saved_model.pb").unlink()
+    _move(tmp_path / "made", tmp_path / "place")
+    assert (tmp_path / "place" / "1" / "saved_model.pb").read_text() == "made"
 
 
 def test_all_that_determines_it_counts():

@@ -34,6 +34,7 @@ def made_up(random, moments=7, count=5, **changes):
         pace=np.where(running, random.uniform(60, 120, shape), 0),
         stopped=running & (random.random(shape) < 0.2),
         down=np.where(running, random.integers(0, 3, shape), 0),
+        total=moments,
         known={"form": random.normal(size=count), "style": random.uniform(-1, 1, count)},
     )
     return replace(race, **changes)

@@ -60,6 +60,12 @@ def test_the_leader_is_first_and_the_last_of_those_left_is_1():
         assert row[position == len(race.members)] == 1
 
 
+def test_moments_to_go_are_counted_down():
+    for one in simulate(20, seed=4):
+        to_go = column(one.race, "to_go")[:, 0]
+        assert to_go.tolist() == list(range(int(one.courses.distance[0, 0]) // 200 - 1, 0, -1))
+
+
 def test_pace_is_told_against_the_middle_of_the_field():
     random = np.random.default_rng(3)
     everybody = np.ones((7, 5), np.bool_)
