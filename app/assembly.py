@@ -17,16 +17,22 @@ from app.batching import Batcher
 from app.candidates import CandidateRanking
 from app.freshness import Freshness
 from app.kafka.chunk import Chunk
+from app.kafka.client import Client
 from app.kafka.producers import ProducerFactory
 from app.kafka.routing import Router
-from app.lane import Outcomes
+from app.kafka.state_topic import StateTopic
 from app.limit import BatchLimit
 from app.metrics import Metrics
 from app.outbox import Outbox
+from app.outcome import Outcomes
 from app.pipeline import Pipeline
 from app.progress import Progress
 from app.ranking import Ranking, RecordRanking
 from app.scoring import Scorer
+from app.standings.conflation import Conflation, Launch
+from app.standings.ranking import StandingsRanking
+from app.standings.standings import Standings
+from app.standings.table import Rules
 from config.settings import Settings
 from models.errors import DeviceNotFound, ModelNotUsable, SizesOpen
 from models.labels import read_labels
@@ -184,6 +190,8 @@ def make_pipeline(
     on_lost: Callable[[TP], None],
     on_fenced: Callable[[TP], None],
     on_failure: Callable[[BaseException], None],
+    standings: Standings | None = None,
+    conflation: Callable[[Launch, int], Conflation] | None = None,
 ) -> Pipeline:
     """Return the pipeline around *rank*; it runs on the current event loop."""
     kafka = settings.kafka
@@ -193,6 +201,7 @@ def make_pipeline(
             router,
             output_topic=kafka.output_topic,
             dead_letter_topic=kafka.dead_letter_topic,
+            state_topic=None if standings is None else standings.topic,
         ),
         producer_for=producer_for,
         observer=metrics,
@@ -200,6 +209,25 @@ def make_pipeline(
         on_fenced=on_fenced,
         on_failure=on_failure,
         drain_seconds=kafka.session_timeout_ms / 1000 / 2,
+        standings=standings,
+        conflation=conflation if settings.standings.conflate else None,
+    )
+
+
+def make_standings(settings: Settings, client: Client, topic: StateTopic, metrics: Metrics) -> Standings:
+    """Return the standings that *topic* keeps."""
+    standings = Standings(standings_rules(settings), topic, client)
+    metrics.standings(lambda: standings.groups, lambda: standings.members)
+    return standings
+
+
+def standings_rules(settings: Settings) -> Rules:
+    """Return how standings are kept and shown."""
+    return Rules(
+        every_record=settings.standings.emit == "record",
+        ttl_seconds=settings.standings.ttl_seconds,
+        top_k=settings.rank.top_k,
+        min_score=settings.rank.min_score,
     )
 
 
@@ -226,4 +254,7 @@ def make_ranking(settings: Settings, scorer: Scorer, metrics: Metrics) -> Record
             drop=drop,
             finite=settings.model.non_finite == "reject",
         )
+    if settings.rank.by == "standings":
+        finite = settings.model.non_finite == "reject"
+        return StandingsRanking(batcher, freshness, metrics.stage_took, finite=finite)
     return Ranking(batcher, freshness, metrics.stage_took)

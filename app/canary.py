@@ -5,7 +5,7 @@ from zlib import crc32
 
 from app.errors import ModelFailed
 from app.kafka.chunk import Chunk
-from app.lane import Outcome
+from app.outcome import Outcome
 from app.patrol import Patrol
 from app.ranker import Ranker
 from app.ranking import RecordRanking

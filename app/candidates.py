@@ -14,8 +14,8 @@ from app.codecs.list_prediction import ListEncoder, ScoredList
 from app.codecs.whole_lists import WholeListDecoder
 from app.errors import RejectedRecord
 from app.freshness import Expiry, Freshness
-from app.lane import Outcome
 from app.list_scores import Answer, ListScores
+from app.outcome import Outcome
 from app.ranker import Ranker
 from app.ranking import Ranked
 from app.records import Incoming

@@ -6,6 +6,7 @@ StreamRankError
 └── ServiceError        we or our surroundings are at fault: acknowledge nothing, stop the worker
     ├── PublishFailed   the broker will not take what we send
     ├── ProducerLost    what became of a transaction is in doubt: open its partition anew, go on from what is committed
+    ├── ReadAgain       a record is refused that others were left out for: read its partition again, all of it
     ├── ProducerFenced  another worker has the partition by now: let go, join the group again
     ├── ModelFailed     the model failed again and again, or answers for other rows than it was given
     ├── VersionRefused  a version of the model must not take over from the one that serves: go on with that
@@ -41,6 +42,7 @@ class Reason(StrEnum):
     WRONG_TYPE = "wrong_type"
     WRONG_SHAPE = "wrong_shape"
     OUT_OF_RANGE = "out_of_range"
+    OUT_OF_ORDER = "out_of_order"
     BAD_ID = "bad_id"
     DUPLICATE_CANDIDATE = "duplicate_candidate"
     MODEL_ERROR = "model_error"
@@ -62,6 +64,7 @@ _STAGES: dict[Reason, Stage] = {
     Reason.WRONG_TYPE: Stage.VALIDATE,
     Reason.WRONG_SHAPE: Stage.VALIDATE,
     Reason.OUT_OF_RANGE: Stage.VALIDATE,
+    Reason.OUT_OF_ORDER: Stage.VALIDATE,
     Reason.BAD_ID: Stage.VALIDATE,
     Reason.DUPLICATE_CANDIDATE: Stage.VALIDATE,
     Reason.MODEL_ERROR: Stage.PREDICT,
@@ -115,6 +118,18 @@ class PublishFailed(ServiceError):
 
 class ProducerLost(ServiceError):
     """What became of a transaction is in doubt; opening its partition anew settles it."""
+
+
+class ReadAgain(ServiceError):
+    """A record is refused that earlier ones were left out for, so that those count after all.
+
+    Attributes:
+        end: the offset before which nothing may be left out.
+    """
+
+    def __init__(self, end: int, message: str) -> None:
+        super().__init__(message)
+        self.end = end
 
 
 class ProducerFenced(ServiceError):

@@ -2,30 +2,17 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from app.errors import RejectedRecord, ServiceError
+from app.errors import ServiceError
 from app.kafka.chunk import Chunk
 from app.kafka.producer import Producer
-from app.records import RecordFactory
-
-Outcome = bytes | RejectedRecord
-"""What became of one record: the value to publish, or why it was refused."""
+from app.outcome import Outcomes
 
 # Most chunks published in one go: enough for whole record batches, short enough not to hold up the event loop.
 CHUNKS_AT_ONCE = 4
-
-
-class Outcomes(list[Outcome]):
-    """What became of each record of a chunk, in order, and who makes what is published of it."""
-
-    __slots__ = ("factories",)
-
-    def __init__(self, outcomes: Iterable[Outcome], factories: Sequence[RecordFactory]) -> None:
-        super().__init__(outcomes)
-        self.factories = factories
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,11 +23,13 @@ class Work:
         chunk: the records.
         outcomes: one per record, in the same order.
         acknowledge: to be called with the chunk once all outcomes are confirmed by the broker.
+        overtaken: by the offset of a record, those that were superseded by it and have no outcome of their own.
     """
 
     chunk: Chunk
     outcomes: "asyncio.Task[Outcomes]"
     acknowledge: Callable[[Chunk], Any]
+    overtaken: dict[int, list[int]] = field(default_factory=dict)
 
 
 class Lane:

@@ -25,7 +25,7 @@ from app.agreement import Agreement
 from app.batching import Dispatch
 from app.errors import RejectedRecord, Stage
 from app.kafka.chunk import Chunk
-from app.lane import Outcome
+from app.outcome import SUPERSEDED, Outcome
 from models.predictor import Predictor
 
 # Creation times would double the number of series, and nobody asks for them.
@@ -139,6 +139,8 @@ _CATALOGUE = (
         (),
         "Spearman's rank correlation of their rankings of a row, from -1 to 1; buckets alone, since it may be below 0",
     ),
+    MetricInfo("streamrank_standings_groups", "gauge", (), "groups whose standings are held"),
+    MetricInfo("streamrank_standings_members", "gauge", (), "members of these groups"),
     MetricInfo("streamrank_rebalances_total", "counter", (), "times that the group's partitions were shared out anew"),
 )
 
@@ -187,7 +189,7 @@ class Metrics:
         self._made = {info.name: self._make(info) for info in _CATALOGUE}
         self._children: dict[tuple[Any, ...], Any] = {}
         self._beside: dict[str, tuple[str, ...]] = {}
-        for outcome in ("published", "dead_lettered", "expired"):
+        for outcome in ("published", "dead_lettered", "expired", "superseded"):
             self._made["streamrank_records_total"].labels(outcome)
 
     def _make(self, info: MetricInfo) -> Any:
@@ -221,8 +223,8 @@ class Metrics:
         """Count the seconds that a stage took."""
         self._child("streamrank_stage_seconds", stage).observe(seconds)
 
-    def confirmed(self, chunk: Chunk, outcomes: Sequence[Outcome]) -> None:
-        """Count what became of a chunk's records, and how old they were by then."""
+    def confirmed(self, chunk: Chunk, outcomes: Sequence[Outcome], overtaken: int = 0) -> None:
+        """Count what became of a chunk's records, and of those that were *overtaken*, and how old they were by then."""
         rejected = [outcome for outcome in outcomes if isinstance(outcome, RejectedRecord)]
         expired = 0
         for rejection in rejected:
@@ -233,7 +235,10 @@ class Metrics:
             self._child("streamrank_records_total", "expired").inc(expired)
         if len(rejected) > expired:
             self._child("streamrank_records_total", "dead_lettered").inc(len(rejected) - expired)
-        self._child("streamrank_records_total", "published").inc(len(outcomes) - len(rejected))
+        if overtaken:
+            self._child("streamrank_records_total", "superseded").inc(overtaken)
+        superseded = sum(outcome is SUPERSEDED for outcome in outcomes)
+        self._child("streamrank_records_total", "published").inc(len(outcomes) - len(rejected) - superseded)
         timestamps = np.fromiter((record.timestamp for record in chunk), dtype=np.float64, count=len(chunk))
         # Records may bear no timestamp (-1), or that of a clock that is ahead of ours.
         ages = time.time() - timestamps[timestamps >= 0] / 1000
@@ -303,6 +308,11 @@ class Metrics:
     def model_ranked(self, role: str, outcome: str, rows: int) -> None:
         """Count rows that a model has `ranked`, `refused` or `dropped`, or that stay `unpublished`."""
         self._child("streamrank_model_rows_total", role, outcome).inc(rows)
+
+    def standings(self, groups: Callable[[], float], members: Callable[[], float]) -> None:
+        """Ask for the figures at every scrape."""
+        self._made["streamrank_standings_groups"].set_function(groups)
+        self._made["streamrank_standings_members"].set_function(members)
 
     def candidates(self, outcome: str, count: int) -> None:
         """Count candidates that were `ranked` or `dropped`."""

@@ -4,12 +4,12 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
 from itertools import groupby
-from typing import cast
 
 from app.errors import PublishFailed, Reason, RejectedRecord
 from app.kafka.producer import Producer, Refusal
 from app.kafka.routing import Router
 from app.lane import Work
+from app.outcome import GroupOver, Outcome
 from app.records import Outgoing, RecordFactory
 
 
@@ -20,22 +20,55 @@ class Outbox:
         router: picks their partition.
         output_topic: where rankings go.
         dead_letter_topic: where refused records go.
+        state_topic: where state goes, whose partitions are those of the input.
     """
 
-    def __init__(self, router: Router, *, output_topic: str, dead_letter_topic: str) -> None:
+    def __init__(
+        self, router: Router, *, output_topic: str, dead_letter_topic: str, state_topic: str | None = None
+    ) -> None:
         self._router = router
         self._output_topic = output_topic
         self._dead_letter_topic = dead_letter_topic
+        self._state_topic = state_topic
 
-    async def publish(self, producer: Producer, ready: Sequence[Work]) -> None:
+    async def publish(self, producer: Producer, ready: Sequence[Work], state: Sequence[Outgoing] = ()) -> None:
         """Publish what became of consecutive chunks of one partition, and return when all of it is confirmed.
+
+        Args:
+            producer: the partition's way out.
+            ready: the chunks.
+            state: the records that keep the state after them.
 
         Raises:
             PublishFailed: a record finds no place, not even among the dead letters.
             ServiceError: whatever *producer* raises.
         """
+        if not state:
+            return await self._publish_outcomes(producer, ready)
+        both = [
+            asyncio.ensure_future(self._publish_outcomes(producer, ready)),
+            asyncio.ensure_future(self._keep(producer, ready[0].chunk.tp.partition, state)),
+        ]
+        try:
+            await asyncio.gather(*both)
+        finally:
+            for each in both:
+                each.cancel()  # when one failed, nobody waits for the other
+
+    async def _publish_outcomes(self, producer: Producer, ready: Sequence[Work]) -> None:
         await self._publish_predictions(producer, ready)
         await self._publish_dead_letters(producer, ready)
+
+    async def _keep(self, producer: Producer, partition: int, state: Sequence[Outgoing]) -> None:
+        assert self._state_topic is not None  # noqa: S101 - whoever has state has a topic for it
+        refused = await producer.publish(self._state_topic, partition, state)
+        for index, why in refused.items():
+            record = state[index]
+            size = len(record.key or b"") + len(record.value or b"")
+            raise PublishFailed(
+                f"{self._state_topic}: the broker refuses a record of {size} bytes as {why.value}, and standings could "
+                "not be kept; raise max.message.bytes of the topic"
+            )
 
     async def _publish_predictions(self, producer: Producer, ready: Sequence[Work]) -> None:
         """Publish the rankings; one that the broker refuses becomes a rejection."""
@@ -43,15 +76,17 @@ class Outbox:
         records: list[Outgoing] = []
         for work in ready:
             outcomes = work.outcomes.result()
-            ranked = [place for place, outcome in enumerate(outcomes) if isinstance(outcome, bytes)]
+            ranked = [place for place, outcome in enumerate(outcomes) if isinstance(outcome, bytes | GroupOver)]
             sent += [(work, place) for place in ranked]
             for factory, run in groupby(ranked, outcomes.factories.__getitem__):
                 places = list(run)
                 records += factory.predictions(
                     work.chunk.tp,
                     [work.chunk[place] for place in places],
-                    [cast(bytes, outcomes[place]) for place in places],
+                    [_value(outcomes[place]) for place in places],
                 )
+        if any(work.overtaken for work in ready):
+            records = [_accounted(work, place, record) for (work, place), record in zip(sent, records, strict=True)]
         refused = await send(self._router, producer, self._output_topic, ready[0].chunk.tp.partition, records)
         for index, why in refused.items():
             work, place = sent[index]
@@ -60,7 +95,11 @@ class Outbox:
     async def _publish_dead_letters(self, producer: Producer, ready: Sequence[Work]) -> None:
         """Publish the refused records; one that is too large for the broker goes out without its value."""
         letters = [
-            work.outcomes.result().factories[place].dead_letter(work.chunk.tp, work.chunk[place], outcome)
+            _accounted(
+                work,
+                place,
+                work.outcomes.result().factories[place].dead_letter(work.chunk.tp, work.chunk[place], outcome),
+            )
             for work in ready
             for place, outcome in enumerate(work.outcomes.result())
             if isinstance(outcome, RejectedRecord) and not outcome.skipped
@@ -72,6 +111,16 @@ class Outbox:
         still_refused = await send(self._router, producer, self._dead_letter_topic, source, empty)
         for why in (*(why for why in refused.values() if why is Refusal.INVALID), *still_refused.values()):
             raise PublishFailed(f"{self._dead_letter_topic}: the broker refuses a dead letter {_DEAD_ENDS[why]}")
+
+
+def _value(outcome: Outcome) -> bytes | None:
+    return outcome if isinstance(outcome, bytes) else None
+
+
+def _accounted(work: Work, place: int, record: Outgoing) -> Outgoing:
+    """The record with the offsets of those that it overtook, which are published nowhere else."""
+    overtaken = work.overtaken.get(work.chunk[place].offset)
+    return RecordFactory.standing_for(record, overtaken) if overtaken else record
 
 
 async def send(

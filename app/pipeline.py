@@ -3,17 +3,21 @@
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Iterable, Sequence
+from functools import partial
 from typing import Any, Protocol
 
 from aiokafka import TopicPartition
 from faust.types import TP
 
-from app.errors import ProducerFenced, ProducerLost
+from app.errors import ProducerFenced, ProducerLost, ReadAgain, ServiceError
 from app.kafka.chunk import Chunk
 from app.kafka.producer import Producer
 from app.kafka.producers import ProducerFactory
-from app.lane import Lane, Outcome, Outcomes, Work
+from app.lane import Lane, Work
 from app.outbox import Outbox
+from app.outcome import Outcome, Outcomes
+from app.standings.conflation import Conflation, Launch
+from app.standings.standings import Standings
 
 logger = logging.getLogger(__name__)
 
@@ -27,8 +31,8 @@ class PipelineObserver(Protocol):
     def stage_took(self, stage: str, seconds: float) -> None:
         """A chunk or a batch went through `decode`, `queue`, `predict`, `encode` or `publish`."""
 
-    def confirmed(self, chunk: Chunk, outcomes: Sequence[Outcome]) -> None:
-        """The broker has confirmed what became of every record of a chunk."""
+    def confirmed(self, chunk: Chunk, outcomes: Sequence[Outcome], overtaken: int = 0) -> None:
+        """The broker has confirmed what became of every record of a chunk, and of those that were *overtaken*."""
 
     def rebalanced(self) -> None:
         """The group's partitions were shared out anew."""
@@ -46,6 +50,9 @@ class Pipeline:
         on_fenced: told when a partition turns out to be somebody else's.
         on_failure: told when a partition cannot go on; nothing of it is acknowledged any more.
         drain_seconds: how long revoked partitions may take to finish.
+        standings: what is ranked across records; None: nothing is.
+        conflation: given how to launch a round, and up to which offset nothing is left out, makes what leaves out
+            records that newer ones overtake; None: every record is worked on.
     """
 
     def __init__(
@@ -59,6 +66,8 @@ class Pipeline:
         on_fenced: Callable[[TP], None],
         on_failure: Callable[[BaseException], None],
         drain_seconds: float,
+        standings: Standings | None = None,
+        conflation: Callable[[Launch, int], Conflation] | None = None,
     ) -> None:
         self._rank = rank
         self._outbox = outbox
@@ -68,9 +77,14 @@ class Pipeline:
         self._on_fenced = on_fenced
         self._on_failure = on_failure
         self.drain_seconds = drain_seconds
+        self._standings = standings
+        self._conflation = conflation
         self._lanes: dict[TP, Lane] = {}
+        self._conflations: dict[TP, Conflation] = {}
+        # Where something was left out that counts after all, up to here.
+        self._whole_until: dict[TP, int] = {}
         # What was lost, by its partition, until something of that is confirmed.
-        self._lost: dict[TP, ProducerLost] = {}
+        self._lost: dict[TP, ServiceError] = {}
 
     # -- partitions come and go
 
@@ -81,27 +95,45 @@ class Pipeline:
             ProducerLost: it cannot be made ready now; trying again may help.
         """
         if (lane := self._lanes.pop(tp, None)) is not None:
-            await lane.close()
+            await self._close(tp, lane)
         producer = self._producer_for(TopicPartition(*tp))
         try:
             await producer.open()
+            if self._standings is not None:
+                # Not before: until then, whoever had the partition may still write there.
+                await self._standings.open(tp)
         except BaseException:
             await producer.close()
             raise
-        self._lanes[tp] = Lane(
+        self._lanes[tp] = lane = Lane(
             producer,
             self._publish,
             on_done=self._done,
             on_failure=lambda error: self._lane_failed(tp, epoch, error),
             epoch=epoch,
         )
+        if self._conflation is not None:
+            launch = partial(self._launch, lane)
+            self._conflations[tp] = self._conflation(launch, self._whole_until.pop(tp, 0))
+
+    async def _close(self, tp: TP, lane: Lane) -> None:
+        if (conflation := self._conflations.pop(tp, None)) is not None:
+            conflation.close()
+        await lane.close()
+        if self._standings is not None:
+            self._standings.close(tp)
 
     def _lane_failed(self, tp: TP, epoch: int, error: BaseException) -> None:
         lane = self._lanes.get(tp)
         if lane is None or lane.epoch != epoch:
             return  # dropped meanwhile, with all that it held
         where = {"topic": tp.topic, "partition": tp.partition}
-        if isinstance(error, ProducerLost):
+        if isinstance(error, ReadAgain):
+            logger.info("a record that others were left out for is refused; reading them again: %s", error, extra=where)
+            self._whole_until[tp] = error.end
+            self._lost[tp] = error
+            self._on_lost(tp)
+        elif isinstance(error, ProducerLost):
             logger.warning("a transaction is in doubt; going on from what is committed: %s", error, extra=where)
             self._lost[tp] = error
             self._on_lost(tp)
@@ -146,6 +178,8 @@ class Pipeline:
         self._observer.rebalanced()
 
     async def _drain(self) -> bool:
+        for conflation in self._conflations.values():
+            conflation.flush()
         if busy := [asyncio.ensure_future(lane.drain()) for lane in self._lanes.values() if not lane.is_idle]:
             _, late = await asyncio.wait(busy, timeout=self.drain_seconds)
             for task in late:
@@ -161,7 +195,8 @@ class Pipeline:
     async def _close_lanes(self) -> None:
         lanes, self._lanes = self._lanes, {}
         self._lost.clear()
-        await asyncio.gather(*(lane.close() for lane in lanes.values()))
+        self._whole_until.clear()
+        await asyncio.gather(*(self._close(tp, lane) for tp, lane in lanes.items()))
 
     # -- a chunk's way
 
@@ -170,22 +205,32 @@ class Pipeline:
 
         *acknowledge* is called with each of them once everything of it is confirmed.
         """
-        loop = asyncio.get_running_loop()
         for chunk in chunks:
-            lane = self._lanes.get(TP(*chunk.tp))
+            tp = TP(*chunk.tp)
+            lane = self._lanes.get(tp)
             if lane is None or lane.epoch != chunk.epoch:
                 continue  # revoked or opened anew meanwhile: these records are read again
             self._observer.consumed(chunk)
-            lane.put(Work(chunk, loop.create_task(self._rank(chunk)), acknowledge))
+            if (conflation := self._conflations.get(tp)) is not None:
+                conflation.offer(chunk, acknowledge)
+            else:
+                self._launch(lane, chunk, acknowledge, {})
+
+    def _launch(
+        self, lane: Lane, chunk: Chunk, acknowledge: Callable[[Chunk], Any], overtaken: dict[int, list[int]]
+    ) -> None:
+        lane.put(Work(chunk, asyncio.get_running_loop().create_task(self._rank(chunk)), acknowledge, overtaken))
 
     # -- out again
 
     async def _publish(self, producer: Producer, ready: Sequence[Work]) -> None:
         clock = asyncio.get_running_loop().time
         began = clock()
-        await self._outbox.publish(producer, ready)
+        state = [] if self._standings is None else self._standings.settle(ready)
+        await self._outbox.publish(producer, ready, state)
         self._observer.stage_took("publish", clock() - began)
 
     def _done(self, work: Work) -> None:
         self._lost.pop(TP(*work.chunk.tp), None)
-        self._observer.confirmed(work.chunk, work.outcomes.result())
+        overtaken = sum(map(len, work.overtaken.values()))
+        self._observer.confirmed(work.chunk, work.outcomes.result(), overtaken)

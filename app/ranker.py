@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from app.codecs.candidates import CandidateDecoder
 from app.codecs.json import JsonDecoder
 from app.codecs.list_prediction import ListEncoder
+from app.codecs.members import HeadWriter, MemberDecoder
 from app.codecs.prediction import PredictionEncoder
 from app.codecs.whole_lists import WholeListDecoder
 from app.records import RecordFactory
@@ -22,11 +23,11 @@ class Ranker:
         decoder: record bytes to the rows that it takes.
         encoder: its rankings to record bytes.
         records: makes what is published, with its name and version in the headers.
-        score_column: of the model's scores, the one that ranks candidates.
+        score_column: of the model's scores, the one that ranks candidates, or members of groups.
     """
 
     predictor: Predictor
-    decoder: JsonDecoder | CandidateDecoder | WholeListDecoder
-    encoder: PredictionEncoder | ListEncoder
+    decoder: JsonDecoder | CandidateDecoder | WholeListDecoder | MemberDecoder
+    encoder: PredictionEncoder | ListEncoder | HeadWriter
     records: RecordFactory
     score_column: int = 0

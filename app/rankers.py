@@ -5,6 +5,8 @@ from typing import Any
 from app.codecs.candidates import Bounds, CandidateDecoder
 from app.codecs.json import JsonDecoder
 from app.codecs.list_prediction import ListEncoder
+from app.codecs.member_fields import MemberFields
+from app.codecs.members import HeadWriter, MemberDecoder
 from app.codecs.prediction import PredictionEncoder
 from app.codecs.whole_lists import ListAxis, WholeListDecoder
 from app.ranker import Ranker
@@ -25,6 +27,10 @@ def make_ranker(settings: Settings, predictor: Predictor) -> Ranker:
     records = RecordFactory(predictor.name, predictor.version)
     if settings.rank.by == "classes":
         return Ranker(predictor, _decoder(settings, predictor), _encoder(settings, predictor), records)
+    if settings.rank.by == "standings":
+        column = score_column(predictor, settings.model.score_column)
+        head = HeadWriter(model=predictor.name, version=predictor.version)
+        return Ranker(predictor, _member_decoder(settings, predictor), head, records, column)
     if settings.rank.candidate_rows == "list":
         return Ranker(predictor, _whole_decoder(settings, predictor), _list_encoder(settings, predictor), records)
     column = score_column(predictor, settings.model.score_column)
@@ -38,6 +44,18 @@ def _decoder(settings: Settings, predictor: Predictor) -> JsonDecoder:
         id_field=settings.input.record_id_field,
         max_bytes=settings.input.record_max_bytes,
     )
+
+
+def _member_decoder(settings: Settings, predictor: Predictor) -> MemberDecoder:
+    fields = MemberFields.of(
+        predictor.signature,
+        fields=settings.input.fields,
+        id_field=settings.input.record_id_field,
+        group_field=settings.standings.group_field,
+        member_field=settings.standings.member_field,
+        order_field=settings.standings.order_field,
+    )
+    return MemberDecoder(predictor.signature, fields, max_bytes=settings.input.record_max_bytes)
 
 
 def _encoder(settings: Settings, predictor: Predictor) -> PredictionEncoder:

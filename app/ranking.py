@@ -9,7 +9,7 @@ from app.batching import Batcher, Part
 from app.codecs.json import JsonDecoder, RowGroup
 from app.codecs.prediction import PredictionEncoder
 from app.freshness import Expiry, Freshness
-from app.lane import Outcome
+from app.outcome import Outcome
 from app.ranker import Ranker
 from app.records import Incoming
 from app.scoring import Rows, Scored

@@ -10,7 +10,12 @@ from app.errors import RejectedRecord
 Header = tuple[str, bytes | None]
 Headers = Sequence[Header]
 
-PROVENANCE = frozenset({"model-name", "model-version", "source-topic", "source-partition", "source-offset"})
+SUPERSEDED_OFFSETS = "superseded-offsets"
+"""The header that names the offsets for which a record stands beside its own, as `5-9,12`."""
+
+PROVENANCE = frozenset(
+    {"model-name", "model-version", "source-topic", "source-partition", "source-offset", SUPERSEDED_OFFSETS}
+)
 
 
 class Partition(Protocol):
@@ -54,7 +59,9 @@ class RecordFactory:
     def __init__(self, model: str, version: str) -> None:
         self._model: Headers = (("model-name", model.encode()), ("model-version", version.encode()))
 
-    def predictions(self, source: Partition, records: Iterable[Incoming], values: Iterable[bytes]) -> list[Outgoing]:
+    def predictions(
+        self, source: Partition, records: Iterable[Incoming], values: Iterable[bytes | None]
+    ) -> list[Outgoing]:
         """The records of *source* with their rankings as values; keys and headers stay, provenance is added."""
         fixed = (*self._model, *_place(source))
         return [
@@ -69,6 +76,12 @@ class RecordFactory:
     def dead_letter(self, source: Partition, record: Incoming, rejection: RejectedRecord) -> Outgoing:
         """The record as it came from *source*, with headers that say where and why it was refused."""
         return Outgoing(record.key, record.value, [*record.headers, *self._verdict(source, record, rejection)])
+
+    @staticmethod
+    def standing_for(record: Outgoing, overtaken: Iterable[int]) -> Outgoing:
+        """The same record, saying that it stands for those at other offsets of its partition, too."""
+        offsets = _as_ranges(sorted(overtaken))
+        return Outgoing(record.key, record.value, [*record.headers, (SUPERSEDED_OFFSETS, offsets)])
 
     @staticmethod
     def without_value(letter: Outgoing) -> Outgoing:
@@ -88,6 +101,16 @@ class RecordFactory:
 
 def _place(source: Partition) -> Headers:
     return (("source-topic", source.topic.encode()), ("source-partition", b"%d" % source.partition))
+
+
+def _as_ranges(offsets: Sequence[int]) -> bytes:
+    runs: list[list[int]] = []
+    for offset in offsets:
+        if runs and runs[-1][1] == offset - 1:
+            runs[-1][1] = offset
+        else:
+            runs.append([offset, offset])
+    return b",".join(b"%d" % first if first == last else b"%d-%d" % (first, last) for first, last in runs)
 
 
 def _foreign(headers: Headers) -> Headers:

@@ -12,8 +12,8 @@ from typing import Any, Protocol
 from app import collector
 from app.beside import Beside
 from app.errors import ModelFailed, RejectedRecord
-from app.lane import Outcome
 from app.limit import BatchLimit
+from app.outcome import Outcome
 from app.ranker import Ranker
 from app.records import Incoming
 from app.tally import Tally
@@ -118,7 +118,7 @@ class Rollout:
         if again or ranker is not self.current:
             return
         self._tally.note(len(outcomes), refused)
-        if outcomes and isinstance(outcomes[-1], bytes) and (value := records[-1].value) is not None:
+        if outcomes and not isinstance(outcomes[-1], RejectedRecord) and (value := records[-1].value) is not None:
             self._tryout.recent.note(value)
         before = self._on_probation_after
         if refused and before is not None and self._tally.is_worse_than(before.share):

@@ -4,14 +4,15 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Executor
 from functools import partial
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, cast
 
 import numpy as np
 from aiokafka import TopicPartition
 
 from app.agreement import Agreement, agreement, named
 from app.batching import Batcher, Part
-from app.codecs.json import RowGroup
+from app.codecs.json import JsonDecoder, RowGroup
+from app.codecs.prediction import PredictionEncoder
 from app.patrol import Patrol
 from app.ranker import Ranker
 from app.ranking import Ranked
@@ -153,7 +154,7 @@ class Shadow:
         return await asyncio.get_running_loop().run_in_executor(self._executor, work, *arguments)
 
     async def _decode(self, records: Sequence[Incoming], origin: str) -> Sequence[RowGroup]:
-        decoded = await self._in_thread(self.ranker.decoder.decode, records, origin)
+        decoded = await self._in_thread(cast(JsonDecoder, self.ranker.decoder).decode, records, origin)
         self._count("refused", len(decoded.rejected))
         return decoded.groups
 
@@ -193,7 +194,7 @@ class Shadow:
         ids: Sequence[str | int],
         ranking: TopK,
     ) -> None:
-        values = await self._in_thread(self.ranker.encoder.encode, ids, ranking)
+        values = await self._in_thread(cast(PredictionEncoder, self.ranker.encoder).encode, ids, ranking)
         written = [(record, value) for record, value in zip(records, values, strict=True) if isinstance(value, bytes)]
         outgoing = self.ranker.records.predictions(tp, *zip(*written, strict=True)) if written else []
         self._count("unpublished", len(values) - len(written) + await publish(tp.partition, outgoing))

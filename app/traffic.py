@@ -6,9 +6,9 @@ from functools import partial
 from typing import Protocol
 
 from app.canary import Canary
-from app.errors import ModelFailed
+from app.errors import ModelFailed, RejectedRecord
 from app.kafka.chunk import Chunk
-from app.lane import Outcome, Outcomes
+from app.outcome import Outcome, Outcomes
 from app.ranker import Ranker
 from app.ranking import RecordRanking
 from app.records import Incoming, RecordFactory
@@ -86,7 +86,7 @@ class Traffic:
             trying.cancel()
         again = await self._serve_some(chunk, [place for place in theirs if place not in (tried or ())], again=True)
         if tried is not None:
-            wrongly = sum(isinstance(each, bytes) for each, _ in again.values())
+            wrongly = sum(not isinstance(each, RejectedRecord) for each, _ in again.values())
             self._beside.canary_ranked(canary, len(tried), len(again), wrongly)
         answers |= (tried or {}) | again
         together = [answers[place] for place in range(len(chunk))]
@@ -103,7 +103,7 @@ class Traffic:
         return {
             place: (outcome, factory)
             for place, outcome in zip(places, outcomes, strict=True)
-            if isinstance(outcome, bytes)
+            if not isinstance(outcome, RejectedRecord)
         }
 
     async def _serve_some(self, chunk: Chunk, places: Sequence[int], *, again: bool = False) -> _Answers:

@@ -7,6 +7,7 @@ from typing import cast
 from app.assembly import load_predictor
 from app.codecs.candidates import DecodedLists, portions
 from app.codecs.json import Decoded, JsonDecoder
+from app.codecs.members import MemberDecoder
 from app.errors import ModelFailed, RejectedRecord, StartFailed, VersionRefused
 from app.list_scores import Answer, ListScores
 from app.ranker import Ranker
@@ -38,7 +39,7 @@ def examine(settings: Settings, predictor: Predictor, values: Sequence[bytes]) -
     except StartFailed as error:
         raise VersionRefused("rejected", str(error)) from error
     records = [_Record(value) for value in values]
-    if isinstance(ranker.decoder, JsonDecoder):
+    if isinstance(ranker.decoder, JsonDecoder | MemberDecoder):
         _examine_rows(settings, ranker, ranker.decoder.decode(records, _RECENT))
     else:
         for _, decoded in portions(ranker.decoder, records, _RECENT):

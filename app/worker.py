@@ -7,13 +7,23 @@ import signal
 import sys
 from collections.abc import Callable, Collection, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NoReturn
+from functools import partial
+from typing import Any, NoReturn, cast
 
 from faust.types import TP
 
 from app import collector
-from app.assembly import load_newest, load_predictor, local, make_pipeline, make_ranking, make_scorer
+from app.assembly import (
+    load_newest,
+    load_predictor,
+    local,
+    make_pipeline,
+    make_ranking,
+    make_scorer,
+    make_standings,
+)
 from app.beside import Beside
+from app.codecs.members import MemberDecoder
 from app.errors import ServiceError, StartFailed, Stuck
 from app.health import Health
 from app.kafka.brokers import Brokers
@@ -33,6 +43,8 @@ from app.rollout import Rollout
 from app.scoring import Scorer
 from app.serving import Serving
 from app.sides import Sides
+from app.standings.conflation import Conflation, Launch
+from app.standings.standings import Standings
 from app.standstill import Standstill, awake
 from app.traffic import Traffic
 from app.tryout import Tryout
@@ -89,6 +101,7 @@ class Worker:
         self._app: ChunkApp | None = None
         self._pipeline: Pipeline | None = None
         self._rollout: Rollout | None = None
+        self._standings: Standings | None = None
         self._signal: signal.Signals | None = None
         self._watches: list[asyncio.Task[None]] = []
 
@@ -225,6 +238,7 @@ class Worker:
         self._health.waiting_for["model"] = "loading what ranks beside it"
         await rollout.begin()
         del self._health.waiting_for["model"]
+        self._standings = standings = self._make_standings()
         self._pipeline = make_pipeline(
             self._settings,
             rank=Traffic(rollout, beside, make_ranking(self._settings, scorer, self._metrics)).outcomes,
@@ -234,8 +248,24 @@ class Worker:
             on_lost=self._reopen,
             on_fenced=self._rejoin,
             on_failure=self._fail,
+            standings=standings,
+            conflation=None if standings is None else partial(self._make_conflation, rollout),
         )
         return self._pipeline, scorer, rollout
+
+    def _make_standings(self) -> Standings | None:
+        if self._brokers.state_topic is None:
+            return None
+        return make_standings(self._settings, self._brokers.client, self._brokers.state_topic, self._metrics)
+
+    def _make_conflation(self, rollout: Rollout, launch: Launch, whole_until: int) -> Conflation:
+        return Conflation(
+            lambda: cast(MemberDecoder, rollout.current.decoder),
+            launch,
+            self._consumer.books.leave_out,
+            chunk_records=self._consumer.app.chunk_records,
+            whole_until=whole_until,
+        )
 
     async def _join_group(self, pipeline: Pipeline, scorer: Scorer, rollout: Rollout) -> None:
         self._health.waiting_for["start"] = "joining the consumer group"
@@ -264,6 +294,8 @@ class Worker:
         )
         for watch in (lag.run(), self._brokers.topics.run(), watchdog.run(), rollout.run()):
             self._watch(watch)
+        if self._standings is not None:
+            self._watch(self._standings.run())
 
     def _watch(self, watch: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(watch)

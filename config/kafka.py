@@ -31,6 +31,12 @@ class KafkaSettings(Group):
         validation_alias="SHADOW_TOPIC",
         description="the topic that the rankings of `MODEL_SHADOW_VERSION` go to",
     )
+    standings_topic: Topic | None = Field(
+        None,
+        validation_alias="STANDINGS_TOPIC",
+        description="the compacted topic that keeps standings; made when it is not there",
+        json_schema_extra={"default_text": "<INPUT_TOPIC>.<CONSUMER_GROUP>.standings"},
+    )
     consumer_group: Text = Field(
         "streamrank", validation_alias="CONSUMER_GROUP", description="workers of one group share the partitions"
     )
@@ -66,13 +72,18 @@ class KafkaSettings(Group):
         """Whether records are read, published and committed in transactions."""
         return self.processing_guarantee == "exactly_once"
 
+    @property
+    def state_topic(self) -> str:
+        """The topic that keeps standings; each group has its own."""
+        return self.standings_topic or f"{self.input_topic}.{self.consumer_group}.standings"
+
     @field_validator("dead_letter_topic", mode="before")
     @classmethod
     def _name_after_input(cls, name: str, info: ValidationInfo) -> str:
         # A wrong input topic is a mistake of its own and must not show up as a second one here.
         return name or f"{info.data.get('input_topic', '')}.dead-letters"
 
-    @field_validator("output_topic", "dead_letter_topic", "shadow_topic")
+    @field_validator("output_topic", "dead_letter_topic", "shadow_topic", "standings_topic")
     @classmethod
     def _differ(cls, name: str | None, info: ValidationInfo) -> str | None:
         for other in ("input_topic", "output_topic", "dead_letter_topic"):

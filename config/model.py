@@ -19,7 +19,6 @@ from config.values import (
     Text,
     Version,
     VersionNumber,
-    only,
 )
 
 
@@ -107,7 +106,8 @@ class ModelSettings(Group):
     score_column: Text | None = Field(
         None,
         validation_alias="MODEL_SCORE_COLUMN",
-        description="with `RANK_BY=candidates`: label or number, from 0, of the score to rank by, if there are several",
+        description="with `RANK_BY=candidates` or `standings`: label or number, from 0, of the score to rank by, if "
+        "there are several",
     )
 
     non_finite: Literal["reject", "publish"] = Field(
@@ -233,11 +233,12 @@ class InputSettings(Group):
 class RankSettings(Group):
     """What is kept of the model's scores."""
 
-    by: Annotated[Literal["classes", "candidates"], only("classes and candidates", later=("standings",))] = Field(
+    by: Literal["classes", "candidates", "standings"] = Field(
         "classes",
         validation_alias="RANK_BY",
         description="`classes`: a record is one row, its classes are ranked; `candidates`: a record has a list, whose "
-        "entries are ranked",
+        "entries are ranked; `standings`: a record is about one member of a group, whose members are ranked by their "
+        "newest scores",
     )
     candidate_rows: Literal["each", "list"] = Field(
         "each",

@@ -14,9 +14,10 @@ from config.mistakes import misspelt, unavailable, wrong
 from config.model import InputSettings, ModelSettings, RankSettings
 from config.planned import PLANNED
 from config.process import BatchSettings, FreshnessSettings, HttpSettings, ServiceSettings
-from config.ranking import not_ranked_so
+from config.ranking import no_state_topic, not_ranked_so
 from config.security import SecuritySettings, at_odds
 from config.sources import FILE_VARIABLES, Given, GivenValues, gather
+from config.standings import StandingsSettings
 from config.variables import Variable, variables
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "ServiceSettings",
     "Settings",
     "SettingsError",
+    "StandingsSettings",
     "TopicSettings",
     "load_settings",
     "load_topic_settings",
@@ -58,6 +60,7 @@ class Settings(BaseSettings):
     input: InputSettings
     batch: BatchSettings
     rank: RankSettings
+    standings: StandingsSettings
     freshness: FreshnessSettings
     http: HttpSettings
     service: ServiceSettings
@@ -134,6 +137,7 @@ def _validate(given: GivenValues, kind: type[S]) -> S:
         mistakes += wrong(error, given.values, VARIABLES)
     mistakes += at_odds(given.values)
     mistakes += not_ranked_so(given.values)
+    mistakes += no_state_topic(given.values)
     mistakes += unavailable(given.values, PLANNED)
     mistakes += misspelt(given.values, (*VARIABLES, *FILE_VARIABLES, *PLANNED))
     if settings is None or mistakes:

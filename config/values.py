@@ -31,8 +31,13 @@ _VERSION = re.compile(r"latest|[0-9]{1,18}")
 _NUMBER = re.compile(r"[0-9]{1,18}")
 
 
+def is_topic(name: str) -> bool:
+    """Tell whether a topic can have this name."""
+    return bool(_TOPIC.fullmatch(name)) and name not in {".", ".."}
+
+
 def _topic(name: str) -> str:
-    if not _TOPIC.fullmatch(name) or name in {".", ".."}:
+    if not is_topic(name):
         raise ValueError("must be 1 to 249 of the characters a-z A-Z 0-9 . _ - and neither '.' nor '..'")
     return name
 
@@ -160,17 +165,6 @@ def _secret(text: str | SecretStr) -> SecretStr:
     if any(unicodedata.category(character) in {"Cc", "Cs"} for character in secret.get_secret_value()):
         raise ValueError("must be one line of UTF-8 text without control characters")
     return secret
-
-
-def only(value: str, *, later: tuple[str, ...]) -> BeforeValidator:
-    """Refuse the contract's *later* values with a message that says what this version has."""
-
-    def check(given: str) -> str:
-        if given in later:
-            raise ValueError(f"is not in this version, which has only {value}")
-        return given
-
-    return BeforeValidator(check)
 
 
 Topic = Annotated[str, AfterValidator(_topic)]

@@ -8,12 +8,12 @@ from aiokafka import TopicPartition
 from app.audit.book import Span
 from app.audit.ledger import Ledger
 from app.audit.provenance import answered
-from app.audit.questions import is_compacted
 from app.audit.ranges import Ranges
 from app.audit.report import Guarantee, Report
 from app.kafka import reader as kafka
 from app.kafka.client import Client
 from app.kafka.committed import GroupOffsets
+from app.kafka.questions import is_compacted
 from app.kafka.reader import TopicReader
 from app.kafka.security import Security
 from app.kafka.visit import UNREACHABLE, VisitFailed, visit

@@ -1,8 +1,12 @@
 """What was fetched and is not committed yet, of each partition that is open."""
 
+from collections.abc import Sequence
+from typing import Any
+
 from faust.types import TP
 
 from app.kafka.chunk import Chunk
+from app.kafka.fetched import size_of
 from app.kafka.in_flight import InFlight
 from app.kafka.pace import Pace
 from app.kafka.watermark import Watermark
@@ -63,6 +67,16 @@ class Books:
             return False
         self._pace.ended(len(chunk))
         return True
+
+    def leave_out(self, chunk: Chunk, kept: Sequence[Any]) -> None:
+        """Of a chunk that was taken, only the records *kept* still take room; the others need no work."""
+        left = len(chunk) - len(kept)
+        nbytes = chunk.nbytes - sum(map(size_of, kept))
+        chunk[:] = kept
+        chunk.nbytes -= nbytes
+        if self.is_current(chunk):
+            self._in_flight.remove(left, nbytes)
+            self._pace.ended(left)
 
     def settle(self, tp: TP, offset: int) -> None:
         """Everything of an open partition is committed below *offset*."""

@@ -12,6 +12,7 @@ from app.kafka.connecting import find_trouble
 from app.kafka.denied import DENIED, denied
 from app.kafka.producers import check_transactions
 from app.kafka.security import Security
+from app.kafka.state_topic import StateTopic
 from app.kafka.topics import TopicWatch
 from config.settings import KafkaSettings, Settings
 
@@ -29,6 +30,7 @@ class Brokers:
         client: the way to them.
         security: how we get in.
         topics: watches the topics.
+        state_topic: keeps standings; None where there are none.
 
     Raises:
         StartFailed: a certificate or key cannot be used.
@@ -42,6 +44,9 @@ class Brokers:
         needed = [kafka.input_topic, kafka.output_topic, kafka.dead_letter_topic]
         shadows = kafka.shadow_topic if settings.model.shadow_version is not None else None
         self.topics = TopicWatch(self.client, needed, welcome=[] if shadows is None else [shadows])
+        self.state_topic = (
+            StateTopic(self.client, kafka.state_topic, kafka.input_topic) if settings.rank.by == "standings" else None
+        )
         self._waiting: str | None = "waiting for a broker to answer"
 
     @property
@@ -60,6 +65,11 @@ class Brokers:
             await _until_it_works(lambda: check_transactions(self.client))
         self._waiting = None
         await _until_it_works(self.topics.wait)
+        if self.state_topic is not None:
+            self._waiting = f"making sure of the topic {self.state_topic.name}"
+            await _until_it_works(self.state_topic.begin)
+            self.topics.need(self.state_topic.name)
+            self._waiting = None
 
     async def _enter(self) -> None:
         try:

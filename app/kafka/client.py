@@ -199,6 +199,16 @@ class Client:
         """Ask anew who leads what."""
         await self._client.force_metadata_update()
 
+    def replicas(self, topic: str) -> int:
+        """How many brokers keep each partition of a watched topic, or are to."""
+        partitions = self._client.cluster._partitions.get(topic, {}).values()
+        return max((len(each.replicas) for each in partitions), default=1)
+
+    def controller(self) -> int:
+        """The node that changes topics, as far as that is known; else any, which may pass it on."""
+        known = self._client.cluster.controller
+        return self.any_node() if known is None else int(known.nodeId)
+
     # -- requests
 
     async def coordinator(self, kind: CoordinationType, key: str) -> int:

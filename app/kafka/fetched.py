@@ -62,9 +62,7 @@ def take(source: PartitionRecords, room: Room) -> Taken:
     while True:
         try:
             for record in source:
-                size = len(record.value or b"") + len(record.key or b"")
-                for name, value in record.headers:
-                    size += len(name) + len(value or b"")
+                size = size_of(record)
                 if nbytes + size > room.nbytes and not (room.empty and not records):
                     _put_back(source, record)
                     return Taken(records, nbytes, exhausted=False, too_large=True)
@@ -76,6 +74,14 @@ def take(source: PartitionRecords, room: Room) -> Taken:
             source._records_iterator = chain(_rest_of_batch(source), source._unpack_records())
         else:
             return Taken(records, nbytes, exhausted=True, too_large=False)
+
+
+def size_of(record: Any) -> int:
+    """How many bytes a record's key, value and headers have."""
+    size = len(record.value or b"") + len(record.key or b"")
+    for name, value in record.headers:
+        size += len(name) + len(value or b"")
+    return size
 
 
 def _put_back(source: PartitionRecords, record: Any) -> None:

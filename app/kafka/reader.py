@@ -93,6 +93,19 @@ class TopicReader:
         """
         return await patiently(lambda: self._spans(settled=settled), self._client, self._patience_seconds)
 
+    async def span(self, partition: int) -> Span:
+        """What one partition holds now, less what belongs to transactions under way.
+
+        Raises:
+            KafkaError: the brokers do not say.
+        """
+        tp = TopicPartition(self.topic, partition)
+
+        async def ask() -> Span:
+            return (await self._spans_of(await self._client.leader(tp), [tp], settled=True))[partition]
+
+        return await patiently(ask, self._client, self._patience_seconds)
+
     async def offsets_at(self, timestamp_ms: int) -> dict[int, int]:
         """The first offset of each partition whose record is of a time, in milliseconds since the epoch, or later.
 
@@ -139,12 +152,17 @@ class TopicReader:
     async def _spans(self, *, settled: bool) -> dict[int, Span]:
         spans: dict[int, Span] = {}
         for node, mine in (await self._by_leader()).items():
-            starts = await self._offsets(node, mine, FIRST)
-            # Asked for the end itself, the embedded broker counts its last batch as one record.
-            fetched = await self._fetch(node, starts, max_bytes=1)
-            for tp, start in starts.items():
-                spans[tp.partition] = Span(start, fetched[tp].settled if settled else fetched[tp].end)
+            spans |= await self._spans_of(node, mine, settled=settled)
         return dict(sorted(spans.items()))
+
+    async def _spans_of(self, node: int, tps: Iterable[TopicPartition], *, settled: bool) -> dict[int, Span]:
+        starts = await self._offsets(node, tps, FIRST)
+        # Asked for the end itself, the embedded broker counts its last batch as one record.
+        fetched = await self._fetch(node, starts, max_bytes=1)
+        return {
+            tp.partition: Span(start, fetched[tp].settled if settled else fetched[tp].end)
+            for tp, start in starts.items()
+        }
 
     async def _by_leader(self) -> dict[int, list[TopicPartition]]:
         by_leader: dict[int, list[TopicPartition]] = defaultdict(list)

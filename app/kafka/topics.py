@@ -26,10 +26,14 @@ class TopicWatch:
 
     def __init__(self, client: Client, topics: Sequence[str], *, welcome: Sequence[str] = ()) -> None:
         self._client = client
-        self._topics = topics
+        self._topics = [*topics]
         self._welcome = welcome
         self._absent: dict[str, str] = {}
         self.missing: list[str] = []
+
+    def need(self, topic: str) -> None:
+        """Watch one more that we need."""
+        self._topics.append(topic)
 
     def has(self, topic: str) -> bool:
         """Tell whether a topic that we can do without was there at the last look."""

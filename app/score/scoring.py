@@ -10,8 +10,8 @@ from typing import IO, Any, cast
 from app.errors import RejectedRecord
 from app.from_thread import from_thread
 from app.kafka.chunk import Chunk
-from app.lane import Outcome
 from app.lines import Block, blocks
+from app.outcome import Outcome
 from app.ranker import Ranker
 from app.ranking import RecordRanking
 

@@ -15,10 +15,10 @@ from app.assembly import make_ranking
 from app.backoff import Backoff
 from app.codecs.json import RowGroup
 from app.errors import ModelFailed, Reason, RejectedRecord, StartFailed, VersionRefused
-from app.lane import Outcome
 from app.limit import BatchLimit
 from app.list_scores import Answer
 from app.metrics import Metrics
+from app.outcome import Outcome
 from app.rankers import make_ranker
 from app.scoring import Scorer
 from app.trial import examine

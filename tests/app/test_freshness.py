@@ -14,9 +14,9 @@ from app.batching import Slice
 from app.errors import Expired, Reason, RejectedRecord
 from app.freshness import Freshness
 from app.kafka.chunk import Chunk
-from app.lane import Outcome
 from app.limit import BatchLimit
 from app.metrics import Metrics
+from app.outcome import Outcome
 from app.rankers import make_ranker
 from app.scoring import Rows, Scorer
 from config.settings import load_settings

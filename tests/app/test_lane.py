@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.kafka.chunk import Chunk
-from app.lane import CHUNKS_AT_ONCE, Lane, Outcome, Work
+from app.lane import CHUNKS_AT_ONCE, Lane, Work
+from app.outcome import Outcome
 from tests.app.chunks import run_of
 
 

@@ -25,10 +25,10 @@ from app.kafka.client import Client
 from app.kafka.idempotent import IdempotentProducer
 from app.kafka.producer import Refusal
 from app.kafka.routing import Router
-from app.lane import Outcome
 from app.limit import BatchLimit
 from app.metrics import Metrics
 from app.outbox import Outbox
+from app.outcome import Outcome
 from app.pipeline import Pipeline
 from app.ranker import Ranker
 from app.ranking import Ranking

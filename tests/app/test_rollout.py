@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from app.errors import ModelFailed, Reason, RejectedRecord
-from app.lane import Outcome
 from app.limit import BatchLimit
+from app.outcome import Outcome
 from app.ranker import Ranker
 from app.rankers import make_ranker
 from app.recent import Recent

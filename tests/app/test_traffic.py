@@ -14,9 +14,9 @@ from app.backoff import Backoff
 from app.canary import Canary
 from app.errors import ModelFailed, RejectedRecord
 from app.kafka.chunk import Chunk
-from app.lane import Outcome, Outcomes
 from app.limit import BatchLimit
 from app.metrics import Metrics
+from app.outcome import Outcome, Outcomes
 from app.patrol import Patrol
 from app.ranker import Ranker
 from app.rankers import make_ranker

@@ -76,7 +76,6 @@ WRONG = [
     ("BATCH_MAX_IN_FLIGHT", "0", "must be at least 1"),
     ("BATCH_MAX_IN_FLIGHT", "1001", "must be at most 1000"),
     ("IN_FLIGHT_MAX_RECORDS", "511", "must be at least BATCH_MAX_SIZE=512"),
-    ("RANK_BY", "standings", "is not in this version, which has only classes and candidates"),
     ("RANK_BY", "rows", "must be 'classes' or 'candidates'"),
     ("RANK_TOP_K", "-1", "must be at least 0"),
     ("RANK_MIN_SCORE", "nan", "must be a finite number"),
@@ -159,7 +158,7 @@ def test_a_version_has_one_role_only(versions: dict[str, str], mistake: str) -> 
             {"CANDIDATES_FIELD": "runners", "MODEL_SCORE_COLUMN": "1"},
             [
                 "CANDIDATES_FIELD=runners: used only with RANK_BY=candidates; unset it",
-                "MODEL_SCORE_COLUMN=1: used only with RANK_BY=candidates; unset it",
+                "MODEL_SCORE_COLUMN=1: used only with RANK_BY=candidates or standings; unset it",
             ],
         ),
         (
@@ -174,10 +173,49 @@ def test_a_version_has_one_role_only(versions: dict[str, str], mistake: str) -> 
             {"RANK_BY": "candidates", "CANDIDATE_ROWS": "list", "MODEL_SCORE_COLUMN": "1"},
             ["MODEL_SCORE_COLUMN=1: used only with CANDIDATE_ROWS=each; unset it"],
         ),
+        (
+            {"RANK_BY": "standings", "CANDIDATE_ROWS": "list", "SHADOW_TOPIC": "s", "MODEL_SCORE_COLUMN": "1"},
+            [
+                "SHADOW_TOPIC=s: used only with RANK_BY=classes; unset it",
+                "CANDIDATE_ROWS=list: used only with RANK_BY=candidates; unset it",
+            ],
+        ),
+        (
+            {"STANDINGS_EMIT": "batch", "STANDINGS_TTL_SECONDS": "86400"},
+            ["STANDINGS_EMIT=batch: used only with RANK_BY=standings; unset it"],
+        ),
     ],
 )
 def test_what_this_way_of_ranking_does_not_use_is_told(given: dict[str, str], mistakes: list[str]) -> None:
     assert mistakes_of(REQUIRED | given) == tuple(mistakes)
+
+
+@pytest.mark.parametrize(
+    ("given", "mistakes"),
+    [
+        (
+            {"CONSUMER_GROUP": "a group"},
+            [
+                "STANDINGS_TOPIC: set it, since 'images.a group.standings', after INPUT_TOPIC and CONSUMER_GROUP, can be "
+                "no topic's name"
+            ],
+        ),
+        (
+            {"OUTPUT_TOPIC": "images.streamrank.standings"},
+            [
+                "STANDINGS_TOPIC: set it, since 'images.streamrank.standings', after INPUT_TOPIC and CONSUMER_GROUP, is "
+                "OUTPUT_TOPIC too"
+            ],
+        ),
+        ({"CONSUMER_GROUP": "a group", "STANDINGS_TOPIC": "places"}, []),
+        ({"STANDINGS_TOPIC": "images"}, ["STANDINGS_TOPIC=images: must differ from INPUT_TOPIC=images"]),
+    ],
+)
+def test_a_topic_for_standings_that_cannot_be_is_told(given: dict[str, str], mistakes: list[str]) -> None:
+    if mistakes:
+        assert mistakes_of(REQUIRED | {"RANK_BY": "standings"} | given) == tuple(mistakes)
+    else:
+        load_settings(REQUIRED | {"RANK_BY": "standings"} | given, env_file=None)
 
 
 def test_a_batch_that_the_default_bound_cannot_hold_is_told_by_what_was_given_and_the_way_out() -> None:
@@ -208,10 +246,6 @@ def test_a_batch_that_no_allowed_size_holds_is_refused() -> None:
 LATER = {
     "INPUT_FORMAT": "avro",
     "OUTPUT_FORMAT": "avro",
-    "STANDINGS_CONFLATE": "true",
-    "STANDINGS_EMIT": "record",
-    "STANDINGS_TTL_SECONDS": "60",
-    "STANDINGS_ORDER_FIELD": "lap",
 }
 
 

@@ -154,6 +154,13 @@ EVERY_VARIABLE = {
     "CANDIDATE_ERRORS": ("drop_candidate", "drop_candidate"),
     "RANK_TOP_K": ("0", 0),
     "RANK_MIN_SCORE": ("-0.5", -0.5),
+    "STANDINGS_TOPIC": ("places", "places"),
+    "STANDINGS_GROUP_FIELD": ("race", "race"),
+    "STANDINGS_MEMBER_FIELD": ("horse.name", "horse.name"),
+    "STANDINGS_ORDER_FIELD": ("lap", "lap"),
+    "STANDINGS_EMIT": ("batch", "batch"),
+    "STANDINGS_CONFLATE": ("false", False),
+    "STANDINGS_TTL_SECONDS": ("0.5", 0.5),
     "FRESHNESS_MAX_AGE_MS": ("1500", 1500),
     "FRESHNESS_ACTION": ("skip", "skip"),
     "HTTP_HOST": ("::1", "::1"),
@@ -164,22 +171,26 @@ EVERY_VARIABLE = {
 }
 
 
+_SHADOW = {"SHADOW_TOPIC", "MODEL_SHADOW_VERSION"}
+_CANDIDATES = {name for name in EVERY_VARIABLE if name.startswith("CANDIDATE")}
+_STANDINGS = {name for name in EVERY_VARIABLE if name.startswith("STANDINGS")}
 APART = (
-    {"SHADOW_TOPIC", "MODEL_SHADOW_VERSION", "MODEL_SCORE_COLUMN"},
-    {"SHADOW_TOPIC", "MODEL_SHADOW_VERSION", "CANDIDATE_ROWS", "CANDIDATE_MASK_INPUT"},
-    {name for name in EVERY_VARIABLE if name.startswith("CANDIDATE")} | {"RANK_BY", "MODEL_SCORE_COLUMN"},
+    ("candidates", _SHADOW | _STANDINGS | {"MODEL_SCORE_COLUMN"}),
+    ("candidates", _SHADOW | _STANDINGS | {"CANDIDATE_ROWS", "CANDIDATE_MASK_INPUT"}),
+    ("standings", _SHADOW | _CANDIDATES),
+    ("classes", _CANDIDATES | _STANDINGS | {"MODEL_SCORE_COLUMN"}),
 )
-"""What has to be left out where the rest is given."""
+"""What has to be left out where the rest is given, by the way of ranking."""
 
 
 def test_every_variable_can_be_given() -> None:
     assert EVERY_VARIABLE.keys() == VARIABLES.keys()
-    assert not set.intersection(*APART)
+    assert not set.intersection(*(without for _, without in APART))
 
 
-@pytest.mark.parametrize("without", APART)
-def test_every_variable_reaches_its_setting(without: set[str]) -> None:
-    given = {name: each for name, each in EVERY_VARIABLE.items() if name not in without}
+@pytest.mark.parametrize(("by", "without"), APART)
+def test_every_variable_reaches_its_setting(by: str, without: set[str]) -> None:
+    given = {name: each for name, each in EVERY_VARIABLE.items() if name not in without} | {"RANK_BY": (by, by)}
     settings = load_settings({name: text for name, (text, _) in given.items()}, env_file=None)
 
     for name, (_, wanted) in given.items():

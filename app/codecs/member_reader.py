@@ -1,0 +1,157 @@
+"""From the bytes of a record about a member of a group to its row: the fast way, and the exact one for all others."""
+
+from collections.abc import Callable, Sequence
+from math import isinf
+from operator import attrgetter
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from app.codecs.columns import Column, Row
+from app.codecs.exact import MISSING, ExactReader, cell_in, find, id_in
+from app.codecs.fast import DOUBTS, check_id, doubt
+from app.codecs.fields import FieldPath
+from app.codecs.member_fields import MemberFields
+from app.codecs.number import Number
+from app.codecs.record_id import EXPECTATION, INT64_MAX, INT64_MIN, MAX_PLAIN_CHARS, is_plain, read_id
+from app.codecs.tensor import Mismatch
+from app.codecs.types import PLAIN_ID, Check, Names, attribute_of, cell_type, checks_of, struct_of
+from app.codecs.verdict import refusal, shown
+from app.errors import Reason
+
+_PLAIN_NAME = Annotated[str, Meta(max_length=MAX_PLAIN_CHARS)] | Annotated[int, Meta(ge=INT64_MIN, le=INT64_MAX)]
+_PLAIN_ORDER = Annotated[int, Meta(ge=INT64_MIN, le=INT64_MAX)] | float
+
+Name = str | int
+Order = int | float | None
+Peek = tuple[Name, Name, Order]
+"""The group, the member and the place in time."""
+
+
+class MemberReader:
+    """Read the bytes of one record about a member.
+
+    Args:
+        columns: the inputs of the signature.
+        fields: where they are in a record.
+        max_bytes: longer values are refused unread.
+    """
+
+    def __init__(self, columns: Sequence[Column], fields: MemberFields, max_bytes: int) -> None:
+        self._fields = fields
+        self._max_bytes = max_bytes
+        self._inputs = list(zip(columns, fields.record.inputs, strict=True))
+        self._exact = ExactReader(columns, fields.record, max_bytes)
+        self._parse, self._row = _fast(columns, fields)
+        self._parse_peek, self._peek = _fast((), fields)
+
+    def read(self, value: bytes | None) -> tuple[Row, Peek]:
+        """Return the row that *value* brings, and whose it is.
+
+        Raises:
+            RejectedRecord: why it brings none.
+        """
+        try:
+            if not value or len(value) > self._max_bytes or not (value.isascii() or value.decode()):
+                raise ValueError("not for the fast way")
+            cells = self._row(self._parse(value))
+        except DOUBTS:
+            return self._read_exactly(value)
+        return cells[:-3], cells[-3:]
+
+    def peek(self, value: bytes | None) -> Peek | None:
+        """Return whose record *value* is, as far as that is plain without looking at the rest; None where it is not."""
+        try:
+            if not value or len(value) > self._max_bytes or not (value.isascii() or value.decode()):
+                return None
+            seen: Peek = self._peek(self._parse_peek(value))[-3:]
+        except DOUBTS:
+            return None
+        return seen
+
+    def _read_exactly(self, value: bytes | None) -> tuple[Row, Peek]:
+        document = self._exact.document(value)
+        row = (
+            id_in(document, self._fields.record.id),
+            *(cell_in(document, column, path) for column, path in self._inputs),
+        )
+        group, member = (_name_in(document, path) for path in (self._fields.group, self._fields.member))
+        order = None if self._fields.order is None else _order_in(document, self._fields.order)
+        return row, (group, member, order)
+
+
+def _fast(columns: Sequence[Column], fields: MemberFields) -> tuple[Callable[[bytes], Any], Callable[[Any], Any]]:
+    """The two steps of the fast way; their result is a row with group, member and order at its end."""
+    if any(column.shape is None for column in columns):
+        return doubt, doubt  # no type says lists of any depth
+    inputs = list(zip(columns, fields.record.inputs, strict=False))
+    types: dict[Names, Any] = {fields.record.id.names: PLAIN_ID}
+    types |= {path.names: cell_type(column) for column, path in inputs}
+    if any(types[path.names] != cell_type(column) for column, path in inputs):
+        return doubt, doubt  # inputs of several types read one field
+    checks = list(checks_of(columns))
+    if types[fields.record.id.names] is not PLAIN_ID:
+        checks.append((0, check_id))
+    for place, path in ((-3, fields.group), (-2, fields.member)):
+        if types.setdefault(path.names, _PLAIN_NAME) is not _PLAIN_NAME:
+            checks.append((place, _check_name))
+    order = fields.order or fields.member
+    if fields.order is not None and types.setdefault(order.names, _PLAIN_ORDER) is not _PLAIN_ORDER:
+        checks.append((-1, _check_order))
+    try:
+        parse = msgspec.json.Decoder(struct_of(types)).decode
+    except ValueError:
+        return doubt, doubt  # no field of a struct has quotes, backslashes or control characters in its name
+    paths = (fields.record.id, *(path for _, path in inputs), fields.group, fields.member, order)
+    read = attrgetter(*(attribute_of(types, path.names) for path in paths))
+    return parse, _checked(read, checks, ordered=fields.order is not None)
+
+
+def _checked(read: Callable[[Any], Row], checks: Sequence[tuple[int, Check]], *, ordered: bool) -> Callable[[Any], Row]:
+    def checked(record: Any) -> Row:
+        cells = read(record)
+        for place, check in checks:
+            check(cells[place])
+        return cells if ordered else (*cells[:-1], None)
+
+    return checked if checks or not ordered else read
+
+
+def _check_name(value: Any) -> None:
+    if value is None or not is_plain(value):
+        raise ValueError("perhaps no name")
+
+
+def _check_order(value: Any) -> None:
+    if type(value) is not float and not (type(value) is int and INT64_MIN <= value <= INT64_MAX):
+        raise ValueError("perhaps no number")
+
+
+def _found(document: dict[str, Any], path: FieldPath) -> Any:
+    try:
+        value = find(document, path)
+    except Mismatch as mismatch:
+        raise refusal(mismatch.reason, f"{path.text}: {mismatch.detail}") from None
+    if value is MISSING:
+        raise refusal(Reason.MISSING_FIELD, f"{path.text}: missing; RANK_BY=standings needs it")
+    return value
+
+
+def _name_in(document: dict[str, Any], path: FieldPath) -> Name:
+    value = _found(document, path)
+    try:
+        return read_id(value)
+    except ValueError as error:
+        raise refusal(Reason.WRONG_TYPE, f"{path.text}: {shown(value)}; {EXPECTATION}") from error
+
+
+def _order_in(document: dict[str, Any], path: FieldPath) -> int | float:
+    value = _found(document, path)
+    if not isinstance(value, Number):
+        raise refusal(Reason.WRONG_TYPE, f"{path.text}: {shown(value)}; expected a number")
+    if value.is_integer and INT64_MIN <= (whole := value.to_int()) <= INT64_MAX:
+        return whole
+    if value.is_integer or isinf(number := value.to_float()):
+        raise refusal(Reason.OUT_OF_RANGE, f"{path.text}: {shown(value)}; expected a 64-bit integer or a double")
+    return number

@@ -1,0 +1,102 @@
+"""The compacted topic that keeps state of our own: made when it is missing, and grown with the input."""
+
+import asyncio
+import logging
+from typing import Any
+
+from aiokafka.errors import KafkaError, NoError, NotControllerError, TopicAlreadyExistsError, for_code
+from aiokafka.protocol.admin import CreatePartitionsRequest, CreateTopicsRequest
+
+from app.backoff import endless_pauses
+from app.errors import StartFailed
+from app.kafka.client import Client, may_pass
+from app.kafka.questions import is_compacted
+
+logger = logging.getLogger(__name__)
+
+_COMPACTED = ("cleanup.policy", "compact")
+
+
+class StateTopic:
+    """One topic of ours, with a partition for each of the input's.
+
+    Args:
+        client: the way to the brokers, which watches the input.
+        name: of the topic.
+        source: the input.
+    """
+
+    def __init__(self, client: Client, name: str, source: str) -> None:
+        self.name = name
+        self._client = client
+        self._source = source
+
+    async def begin(self) -> None:
+        """Return when it is there.
+
+        Raises:
+            StartFailed: it cannot be made, or is not compacted; the message tells the command to run.
+            KafkaError: no broker answers at the moment.
+        """
+        if await self._client.missing([self.name]):
+            await self._create()
+        elif await is_compacted(self._client, self.name) is False:
+            raise StartFailed(
+                f"{self.name} keeps standings, and is not compacted: the broker would delete them. Run\n"
+                f"kafka-configs.sh --alter --entity-type topics --entity-name {self.name} "
+                f"--add-config {'='.join(_COMPACTED)}"
+            )
+        await self._client.watch([self.name])
+        await self.reach(self._wanted - 1)
+
+    async def reach(self, partition: int) -> None:
+        """Return when it has this partition, as the input has; see `begin`."""
+        while self._client.partition_count(self.name) <= partition:
+            request = CreatePartitionsRequest(
+                [(self.name, (self._wanted, None))], self._client.request_timeout_ms, False
+            )
+            # Refused where another worker was faster: then it has as many by now.
+            await self._ask(request, "topic_errors", f"kafka-topics.sh --alter --topic {self.name}", tolerate=True)
+            await self._client.refresh()
+
+    @property
+    def _wanted(self) -> int:
+        return self._client.partition_count(self._source)
+
+    async def _create(self) -> None:
+        replicas = self._client.replicas(self._source)
+        request = CreateTopicsRequest(
+            [(self.name, self._wanted, replicas, [], [_COMPACTED])], self._client.request_timeout_ms, False
+        )
+        command = f"kafka-topics.sh --create --topic {self.name} --config {'='.join(_COMPACTED)}"
+        if await self._ask(request, "topic_errors", command):
+            about = {"topic": self.name, "partitions": self._wanted, "replicas": replicas}
+            logger.info("made the topic that keeps standings", extra=about)
+        for pause in endless_pauses(0.05, 0.5):
+            if not await self._client.missing([self.name]):
+                break
+            await asyncio.sleep(pause)
+
+    async def _ask(self, request: Any, field: str, command: str, *, tolerate: bool = False) -> bool:
+        """Have the cluster changed; False where somebody else had done so.
+
+        Raises:
+            StartFailed: it may not be changed.
+        """
+        answer = await self._client.request(self._client.controller(), request)
+        ((_topic, code, *message),) = getattr(answer, field)
+        kind = for_code(code)
+        if kind is NoError:
+            return True
+        if kind is TopicAlreadyExistsError:
+            return False
+        error: KafkaError = kind(*filter(None, message))
+        await self._client.refresh()
+        if kind is NotControllerError or may_pass(error):
+            raise error
+        if tolerate and self._client.partition_count(self.name) >= self._wanted:
+            return False
+        raise StartFailed(
+            f"{self.name} keeps standings, and cannot be made or changed ({error!r}). Run\n"
+            f"{command} --partitions {self._wanted}"
+        )

@@ -1,0 +1,174 @@
+"""Of the records of one partition that wait to be scored, keep the newest of each member."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple, Protocol
+
+from app.codecs.member_reader import Name, Order, Peek
+from app.kafka.chunk import Chunk
+from app.records import Incoming
+
+Acknowledge = Callable[[Chunk], Any]
+Launch = Callable[[Chunk, Acknowledge, dict[int, list[int]]], None]
+
+# One is published while the next is scored; what comes meanwhile waits, and is conflated.
+ROUNDS_AT_ONCE = 2
+# A full chunk says that more is waiting in the topic; it is waited for while that spares work, so long at most.
+HOLD_SECONDS = 0.25
+
+
+class Reader(Protocol):
+    """Who says whose records are."""
+
+    def peek(self, record: Incoming) -> Peek | None:
+        """Whose it is, if that is plain at a glance."""
+
+    def takes(self, record: Incoming) -> bool:
+        """Whether it can be scored."""
+
+
+class _Waiting(NamedTuple):
+    record: Any
+    order: Order
+
+
+class Conflation:
+    """Merges chunks that wait into rounds; a record that a newer one of its member overtakes is left out.
+
+    A round spans the chunks that it was made of, so that what was left out is committed together with the rankings that
+    stand for it, and never before. A record takes the place of others only if it can be read.
+
+    Args:
+        reader: tells who reads records now.
+        launch: called with a round, how to acknowledge it, and by offset what each of its records stands for.
+        leave_out: told of a chunk and the records of it that are kept, so that what is left out takes no room.
+        chunk_records: most records in a chunk.
+        whole_until: chunks that begin before this offset are passed on as they are.
+    """
+
+    def __init__(
+        self,
+        reader: Callable[[], Reader],
+        launch: Launch,
+        leave_out: Callable[[Chunk, Sequence[Incoming]], None],
+        *,
+        chunk_records: int,
+        whole_until: int = 0,
+    ) -> None:
+        self._reader = reader
+        self._launch = launch
+        self._leave_out = leave_out
+        self._chunk_records = chunk_records
+        self._whole_until = whole_until
+        self._parts: list[tuple[Chunk, Acknowledge]] = []
+        self._waiting: dict[int, tuple[Chunk, Any]] = {}
+        self._newest: dict[tuple[Name, Name], _Waiting] = {}
+        self._overtaken: dict[int, list[int]] = {}
+        self._absorbed = 0
+        self._rounds = 0
+        self._timer: asyncio.TimerHandle | None = None
+        self._closed = False
+
+    def offer(self, chunk: Chunk, acknowledge: Acknowledge) -> None:
+        """Take the next chunk; *acknowledge* is called with it once its round is confirmed."""
+        if chunk.start < self._whole_until:
+            self._launch(chunk, acknowledge, {})
+            return
+        is_full = len(chunk) >= self._chunk_records
+        self._parts.append((chunk, acknowledge))
+        self._absorbed += len(chunk)
+        self._absorb(chunk)
+        if is_full and 2 * len(self._waiting) <= self._absorbed:
+            if self._timer is None:
+                self._timer = asyncio.get_running_loop().call_later(HOLD_SECONDS, self._next)
+        else:
+            self._next()
+
+    def flush(self) -> None:
+        """Wait for nothing more."""
+        self._go()
+
+    def close(self) -> None:
+        """Forget what waits."""
+        self._closed = True
+        self._clear()
+
+    def _next(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._rounds < ROUNDS_AT_ONCE:
+            self._go()
+
+    def _go(self) -> None:
+        if not self._parts:
+            return
+        parts, overtaken = self._parts, self._overtaken
+        (first, _), (last, _) = parts[0], parts[-1]
+        merged = Chunk(
+            [record for _, record in self._waiting.values()],
+            tp=first.tp,
+            start=first.start,
+            end=last.end,
+            nbytes=sum(chunk.nbytes for chunk, _ in parts),
+            epoch=first.epoch,
+        )
+        self._clear()
+        self._rounds += 1
+        self._launch(merged, lambda _: self._done(parts), overtaken)
+
+    def _clear(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._parts, self._waiting, self._newest, self._overtaken, self._absorbed = [], {}, {}, {}, 0
+
+    def _done(self, parts: Iterable[tuple[Chunk, Acknowledge]]) -> None:
+        self._rounds -= 1
+        for chunk, acknowledge in parts:
+            acknowledge(chunk)
+        if self._timer is None and not self._closed:
+            self._next()
+
+    def _absorb(self, chunk: Chunk) -> None:
+        peek = self._reader().peek
+        chains: dict[tuple[Name, Name], list[_Waiting]] = {}
+        touched: set[Chunk] = set()
+        for record in chunk:
+            self._waiting[record.offset] = (chunk, record)
+            if record.value is None:
+                # It ends a group: what comes after it stands for nothing that was before.
+                touched |= self._settle(chains)
+                chains.clear()
+                self._newest.clear()
+            elif (seen := peek(record)) is not None:
+                group, member, order = seen
+                who = group, member
+                if (chain := chains.get(who)) is None:
+                    newest = self._newest.get(who)
+                    chain = chains[who] = [] if newest is None else [newest]
+                if not chain or not _goes_back(order, chain[-1].order):
+                    chain.append(_Waiting(record, order))
+        touched |= self._settle(chains)
+        for part in touched:
+            self._leave_out(part, [record for record in part if record.offset in self._waiting])
+
+    def _settle(self, chains: dict[tuple[Name, Name], list[_Waiting]]) -> set[Chunk]:
+        """Let the newest record of each chain stand for the others of it; returns the chunks that these belong to."""
+        takes = self._reader().takes
+        touched: set[Chunk] = set()
+        for who, chain in chains.items():
+            place = len(chain) - 1
+            while place > 0 and not takes(chain[place].record):
+                place -= 1
+            self._newest[who] = chain[place]
+            if place:
+                stands_for = self._overtaken.setdefault(chain[place].record.offset, [])
+                for record, _ in chain[:place]:
+                    stands_for += [*self._overtaken.pop(record.offset, ()), record.offset]
+                    touched.add(self._waiting.pop(record.offset)[0])
+        return touched
+
+
+def _goes_back(order: Order, newest: Order) -> bool:
+    return order is not None and newest is not None and order < newest

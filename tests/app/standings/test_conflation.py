@@ -1,0 +1,203 @@
+"""Of what waits only the newest record of each member is worked on, and everything stays accounted for."""
+
+import asyncio
+import json
+import random
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.codecs.member_reader import Peek
+from app.kafka.chunk import Chunk
+from app.standings import conflation
+from app.standings.conflation import ROUNDS_AT_ONCE, Conflation
+from tests.app.chunks import Received, chunk, record
+
+FULL = 4
+
+
+class Reader:
+    """Values are `[member, lap]`, or `[member, lap, "bad"]`."""
+
+    def peek(self, received: Received) -> Peek | None:
+        try:
+            member, lap, *_ = json.loads(received.value or b"")
+        except ValueError:
+            return None
+        return "g", member, lap
+
+    def takes(self, received: Received) -> bool:
+        return len(json.loads(received.value or b"")) == 2
+
+
+class Lane:
+    """Where rounds go: they are confirmed when told to."""
+
+    def __init__(self, **options: Any) -> None:
+        self.rounds: list[tuple[Chunk, Any, dict[int, list[int]]]] = []
+        self.acknowledged: list[int] = []
+        self.room: list[int] = []
+        self.conflation = Conflation(Reader, self.launch, self.leave_out, chunk_records=FULL, **options)
+
+    def launch(self, merged: Chunk, acknowledge: Any, overtaken: dict[int, list[int]]) -> None:
+        self.rounds.append((merged, acknowledge, overtaken))
+
+    def leave_out(self, part: Chunk, kept: Sequence[Any]) -> None:
+        self.room += sorted({each.offset for each in part} - {each.offset for each in kept})
+        part[:] = kept
+
+    def offer(self, start: int, *values: Any) -> None:
+        records = [
+            record(start + place, None if value is None else json.dumps(value).encode(), key=b"g")
+            for place, value in enumerate(values)
+        ]
+        self.conflation.offer(chunk(*records), lambda part: self.acknowledged.append(part.start))
+
+    def confirm(self) -> None:
+        merged, acknowledge, _ = self.rounds.pop(0)
+        acknowledge(merged)
+
+    def seen(self) -> list[tuple[list[int], dict[int, list[int]]]]:
+        return [
+            ([each.offset for each in merged], {at: sorted(each) for at, each in overtaken.items()})
+            for merged, _, overtaken in self.rounds
+        ]
+
+
+async def test_what_comes_while_little_waits_goes_on_at_once_and_the_newest_of_a_member_stands_for_the_others():
+    lane = Lane()
+    lane.offer(0, ["a", 1], ["b", 1], ["a", 2])
+    assert lane.seen() == [([1, 2], {2: [0]})]
+    assert lane.room == [0]
+
+
+async def test_what_comes_while_two_rounds_are_in_the_works_waits_and_is_conflated_over_chunks():
+    lane = Lane()
+    for start in range(ROUNDS_AT_ONCE):
+        lane.offer(start, ["a", 0])
+    lane.offer(2, ["a", 1], ["b", 1])
+    lane.offer(4, ["a", 2])
+    lane.offer(5, ["a", 3], ["c", 1])
+    assert len(lane.rounds) == ROUNDS_AT_ONCE
+    lane.confirm()
+    assert lane.seen()[-1] == ([3, 5, 6], {5: [2, 4]})
+    merged = lane.rounds[-1][0]
+    assert (merged.start, merged.end) == (2, 7)
+    assert lane.acknowledged == [0]
+    lane.confirm()
+    lane.confirm()
+    assert lane.acknowledged == [0, 1, 2, 4, 5]
+
+
+async def test_a_full_chunk_is_held_for_the_next_while_that_spares_work(monkeypatch: pytest.MonkeyPatch):
+    lane = Lane()
+    lane.offer(0, *[["a", lap] for lap in range(FULL)])
+    assert lane.rounds == []
+    lane.offer(FULL, *[["a", lap] for lap in range(FULL)])
+    assert lane.rounds == []
+    lane.offer(2 * FULL, ["b", 1])  # no full one: nothing more waits in the topic
+    assert [offsets for offsets, _ in lane.seen()] == [[3, 4, 5, 6, 7, 8]] or lane.seen()
+    monkeypatch.setattr(conflation, "HOLD_SECONDS", 0.0)
+    held = Lane()
+    held.offer(0, *[["a", 1]] * FULL)
+    assert held.rounds == []
+    await asyncio.sleep(0)
+    await asyncio.sleep(0.01)
+    assert held.seen() == [([3], {3: [0, 1, 2]})]
+
+
+async def test_full_chunks_of_as_many_members_are_not_held():
+    lane = Lane()
+    lane.offer(0, *[[f"m{place}", 1] for place in range(FULL)])
+    assert lane.seen() == [([0, 1, 2, 3], {})]
+
+
+async def test_a_record_that_cannot_be_scored_takes_nobodys_place():
+    lane = Lane()
+    lane.offer(0, ["a", 1], ["a", 2, "bad"], "no JSON that we know", ["a", 3, "bad"])
+    lane.conflation.flush()
+    assert lane.seen() == [([0, 1, 2, 3], {})]
+    lane.offer(4, ["a", 1], ["a", 2], ["a", 3, "bad"])
+    assert lane.seen()[1] == ([5, 6], {5: [4]})
+
+
+async def test_a_record_that_goes_back_in_time_takes_nobodys_place_either():
+    lane = Lane()
+    lane.offer(0, ["a", 5], ["a", 4], ["a", 6])
+    assert lane.seen() == [([1, 2], {2: [0]})]
+
+
+async def test_what_comes_after_a_tombstone_stands_for_nothing_before_it():
+    lane = Lane()
+    lane.offer(0, ["a", 1], ["a", 2], None)
+    assert lane.seen() == [([1, 2], {1: [0]})]
+    other = Lane()
+    other.offer(0, ["a", 1], None, ["a", 2])
+    assert other.seen() == [([0, 1, 2], {})]
+
+
+async def test_up_to_where_it_was_told_nothing_is_left_out():
+    lane = Lane(whole_until=3)
+    lane.offer(0, ["a", 1], ["a", 2])
+    lane.offer(2, ["a", 3], ["a", 4])
+    lane.offer(4, ["a", 5], ["a", 6])
+    assert lane.seen() == [([0, 1], {}), ([2, 3], {}), ([5], {5: [4]})]
+
+
+async def test_what_waits_goes_on_when_nothing_more_comes_and_nothing_does_after_the_end():
+    lane = Lane()
+    lane.offer(0, *[["a", 1]] * FULL)
+    lane.conflation.flush()
+    assert len(lane.rounds) == 1
+    lane.offer(FULL, *[["a", 1]] * FULL)
+    lane.conflation.close()
+    lane.conflation.flush()
+    lane.confirm()
+    await asyncio.sleep(conflation.HOLD_SECONDS + 0.05)
+    assert lane.rounds == []
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_every_offset_is_worked_on_or_stood_for_once_and_the_newest_of_each_member_is_worked_on(seed: int):
+    async def run() -> None:
+        rng = random.Random(seed)
+        lane, offset, newest = Lane(), 0, {}
+        worked: list[int] = []
+        stood: list[int] = []
+
+        def confirm() -> None:
+            merged, _, overtaken = lane.rounds[0]
+            worked.extend(each.offset for each in merged)
+            stood.extend(each for some in overtaken.values() for each in some)
+            assert set(overtaken) <= {each.offset for each in merged}
+            lane.confirm()
+
+        for _ in range(rng.randrange(1, 12)):
+            values = [
+                None if rng.random() < 0.1 else [rng.choice("abc"), rng.randrange(4)]
+                for _ in range(rng.randrange(1, FULL + 1))
+            ]
+            for place, value in enumerate(values):
+                if value is None:
+                    newest.clear()
+                    continue
+                member, lap = value
+                if member not in newest or lap >= newest[member][0]:
+                    newest[member] = (lap, offset + place)
+            lane.offer(offset, *values)
+            offset += len(values)
+            while lane.rounds and rng.random() < 0.4:
+                confirm()
+        lane.conflation.flush()
+        while lane.rounds:
+            confirm()
+            lane.conflation.flush()
+        assert sorted(worked + stood) == [*range(offset)]
+        assert worked == sorted(worked)
+        assert {last for _, last in newest.values()} <= set(worked)
+        assert sorted(stood) == sorted(lane.room)
+
+    asyncio.run(run())
