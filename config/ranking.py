@@ -35,14 +35,14 @@ def not_ranked_so(values: Mapping[str, Given]) -> Iterator[str]:
     needed: dict[str, str] = {}
     if by != "classes":
         needed |= dict.fromkeys(_OF_CLASSES, "RANK_BY=classes")
-    else:
-        needed["MODEL_SCORE_COLUMN"] = "RANK_BY=candidates or standings"
     if by != "candidates":
         needed |= dict.fromkeys(_OF_LISTS, "RANK_BY=candidates")
     elif rows == "each":
         needed["CANDIDATE_MASK_INPUT"] = "CANDIDATE_ROWS=list"
     elif rows == "list":
         needed["MODEL_SCORE_COLUMN"] = "CANDIDATE_ROWS=each"
+    if by == "classes":
+        needed["MODEL_SCORE_COLUMN"] = "RANK_BY=candidates or standings"
     if by != "standings":
         needed |= dict.fromkeys(_OF_STANDINGS, "RANK_BY=standings")
     for name, other in needed.items():

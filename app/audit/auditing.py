@@ -7,7 +7,7 @@ from aiokafka import TopicPartition
 
 from app.audit.book import Span
 from app.audit.ledger import Ledger
-from app.audit.provenance import answered
+from app.audit.provenance import answered, stands_for
 from app.audit.ranges import Ranges
 from app.audit.report import Guarantee, Report
 from app.kafka import reader as kafka
@@ -169,6 +169,10 @@ async def _read_answers(
             others += [record.offset for record, source in zip(records, named, strict=True) if source is None]
             pairs = np.array([source for source in named if source is not None], np.int64).reshape(-1, 2)
             place.answer(pairs[:, 0], pairs[:, 1])
+            for record, source in zip(records, named, strict=True):
+                if source is not None:
+                    for run in stands_for(record.headers):
+                        place.stand_for(source[0], run)
             on_progress(name, records[-1].offset + 1, span.end)
         if others:
             strangers[name] = Ranges.of(np.array(others, np.int64))

@@ -94,13 +94,30 @@ class Book:
 
     def answer(self, place: str, offsets: Offsets) -> None:
         """A place has answers to *offsets*, in this order."""
+        if len(index := self._known(offsets)):
+            self._answer(place, index)
+
+    def stand_for(self, run: range) -> None:
+        """An answer names a run of offsets beside its own; they were overtaken, so there is no order to keep."""
+        # One that is not ours may name any number of them; those that nobody has are told by the first.
+        start, stop = max(run.start, self._span.start), min(run.stop, self._span.stop)
+        outside = [offset for offset in (run.start, run.stop - 1) if not start <= offset < stop]
+        if outside:
+            self._others.append(np.array(outside, np.int64))
+        index = self._known(np.arange(start, stop, dtype=np.int64))
+        before = (self._flags[index] & _ANSWERED) != 0
+        self._repeats += int(np.count_nonzero(before))
+        self._flags[index[before]] |= _AGAIN
+        self._flags[index] |= _ANSWERED
+
+    def _known(self, offsets: Offsets) -> Offsets:
+        """The places of those *offsets* that have records; the others are noted."""
         inside = self._is_inside(offsets)
         inside[inside] = (self._flags[offsets[inside] - self._span.start] & _RECORD) != 0
         if not inside.all():
             self._others.append(offsets[~inside])
-        index = offsets[inside] - self._span.start
-        if len(index):
-            self._answer(place, index)
+        places: Offsets = offsets[inside] - self._span.start
+        return places
 
     def account(self) -> Account:
         """What is known by now."""

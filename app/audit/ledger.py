@@ -70,7 +70,14 @@ class Place:
             offsets: `[N]`, the offset that each names.
         """
         for partition in np.unique(partitions).tolist():
-            if partition not in self._books:
-                # The input has no such partition, so it has none of the offsets either.
-                self._books[partition] = Book(Span(0, 0, 0), holes=False)
-            self._books[partition].answer(self._name, offsets[partitions == partition])
+            self._book(partition).answer(self._name, offsets[partitions == partition])
+
+    def stand_for(self, partition: int, offsets: range) -> None:
+        """An answer stands for other records of its input partition, too, that it overtook."""
+        self._book(partition).stand_for(offsets)
+
+    def _book(self, partition: int) -> Book:
+        if partition not in self._books:
+            # The input has no such partition, so it has none of the offsets either.
+            self._books[partition] = Book(Span(0, 0, 0), holes=False)
+        return self._books[partition]

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from app.digits import is_number
+from app.records import SUPERSEDED_OFFSETS
 
 # Fewer digits than these cannot be too large for Kafka's own 64 and 32 bits; more never come from a broker.
 _OFFSET_DIGITS, _PARTITION_DIGITS = 18, 9
@@ -25,3 +26,23 @@ def answered(headers: Iterable[tuple[str, bytes | None]], topic: bytes) -> tuple
     if source != topic or not is_number(partition, _PARTITION_DIGITS) or not is_number(offset, _OFFSET_DIGITS):
         return None
     return int(partition), int(offset)
+
+
+def stands_for(headers: Iterable[tuple[str, bytes | None]]) -> list[range]:
+    """Return the offsets of the same partition that an answer names beside its own: those of records it overtook.
+
+    One that came with the record, before our own headers, is not ours.
+    """
+    told: bytes | None = None
+    for name, value in headers:
+        if name == "source-offset":
+            told = None
+        elif name == SUPERSEDED_OFFSETS:
+            told = value
+    runs = []
+    for run in (told or b"").split(b","):
+        first, dash, last = run.partition(b"-")
+        last = last if dash else first
+        if is_number(first, _OFFSET_DIGITS) and is_number(last, _OFFSET_DIGITS):
+            runs.append(range(int(first), int(last) + 1))
+    return runs

@@ -131,11 +131,12 @@ def _score(settings: Settings, options: Options, source: IO[bytes]) -> int:
 
 
 async def _rank(settings: Settings, ranker: "Ranker", origin: str, size: int | None, streams: Streams) -> int:
-    from app.assembly import make_ranking, make_scorer
+    from app.assembly import make_ranking, make_scorer, standings_rules
     from app.metrics import Metrics
     from app.progress import Progress as Moved
     from app.score.progress import Progress
     from app.score.scoring import score
+    from app.standings.table import Table
 
     metrics, progress = Metrics(), Progress(size)
     # Not waited for at the end: a call may hang.
@@ -151,6 +152,7 @@ async def _rank(settings: Settings, ranker: "Ranker", origin: str, size: int | N
             refused=streams.refused,
             max_bytes=settings.input.record_max_bytes,
             on_progress=progress,
+            standings=Table(standings_rules(settings)) if settings.rank.by == "standings" else None,
         )
     finally:
         progress.end()

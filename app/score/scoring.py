@@ -10,10 +10,12 @@ from typing import IO, Any, cast
 from app.errors import RejectedRecord
 from app.from_thread import from_thread
 from app.kafka.chunk import Chunk
+from app.lane import Work
 from app.lines import Block, blocks
-from app.outcome import Outcome
+from app.outcome import Outcome, Outcomes
 from app.ranker import Ranker
 from app.ranking import RecordRanking
+from app.standings.table import Table
 
 _CHUNK = 512
 # Enough that a batch is there whenever the model is free.
@@ -39,6 +41,7 @@ async def score(
     refused: IO[bytes],
     max_bytes: int,
     on_progress: Callable[[Count], None],
+    standings: Table | None = None,
 ) -> Count:
     """Rank the records of *source* and write their rankings to *output*, in order.
 
@@ -51,6 +54,7 @@ async def score(
         refused: gets a line for each record that has none.
         max_bytes: of a line; longer ones are refused.
         on_progress: told from time to time.
+        standings: what records about members of groups make their rankings in, if that is how they are ranked.
 
     Raises:
         ModelFailed: the model is at fault itself.
@@ -78,6 +82,8 @@ async def score(
                     reading = asyncio.ensure_future(following())
             while running and running[0][1].done():
                 block, task = running.popleft()
+                if standings is not None:
+                    standings.settle([Work(cast(Chunk, block.records), cast(asyncio.Task[Outcomes], task), id)])
                 _write(block, task.result(), output, refused, count)
                 on_progress(count)
     finally:
@@ -90,15 +96,16 @@ async def score(
 
 def _write(block: Block, outcomes: list[Outcome], output: IO[bytes], refused: IO[bytes], count: Count) -> None:
     rankings = [outcome for outcome in outcomes if isinstance(outcome, bytes)]
+    refusals = sum(isinstance(outcome, RejectedRecord) for outcome in outcomes)
     output.writelines(ranking + b"\n" for ranking in rankings)
     output.flush()
-    if len(rankings) < len(outcomes):
+    if refusals:
         for record, outcome in zip(block.records, outcomes, strict=True):
             if isinstance(outcome, RejectedRecord):
                 refused.write(_told(record.offset, outcome))
         refused.flush()
     count.ranked += len(rankings)
-    count.refused += len(outcomes) - len(rankings)
+    count.refused += refusals
     count.read_bytes = block.end
 
 

@@ -76,7 +76,7 @@ WRONG = [
     ("BATCH_MAX_IN_FLIGHT", "0", "must be at least 1"),
     ("BATCH_MAX_IN_FLIGHT", "1001", "must be at most 1000"),
     ("IN_FLIGHT_MAX_RECORDS", "511", "must be at least BATCH_MAX_SIZE=512"),
-    ("RANK_BY", "rows", "must be 'classes' or 'candidates'"),
+    ("RANK_BY", "rows", "must be 'classes', 'candidates' or 'standings'"),
     ("RANK_TOP_K", "-1", "must be at least 0"),
     ("RANK_MIN_SCORE", "nan", "must be a finite number"),
     ("FRESHNESS_MAX_AGE_MS", "-1", "must be at least 0"),
@@ -196,15 +196,15 @@ def test_what_this_way_of_ranking_does_not_use_is_told(given: dict[str, str], mi
         (
             {"CONSUMER_GROUP": "a group"},
             [
-                "STANDINGS_TOPIC: set it, since 'images.a group.standings', after INPUT_TOPIC and CONSUMER_GROUP, can be "
-                "no topic's name"
+                "STANDINGS_TOPIC: set it, since 'images.a group.standings', after INPUT_TOPIC and CONSUMER_GROUP, "
+                "can be no topic's name"
             ],
         ),
         (
             {"OUTPUT_TOPIC": "images.streamrank.standings"},
             [
-                "STANDINGS_TOPIC: set it, since 'images.streamrank.standings', after INPUT_TOPIC and CONSUMER_GROUP, is "
-                "OUTPUT_TOPIC too"
+                "STANDINGS_TOPIC: set it, since 'images.streamrank.standings', after INPUT_TOPIC and CONSUMER_GROUP, "
+                "is OUTPUT_TOPIC too"
             ],
         ),
         ({"CONSUMER_GROUP": "a group", "STANDINGS_TOPIC": "places"}, []),

@@ -21,6 +21,7 @@ def test_the_required_variables_alone_give_the_defaults_of_the_contract() -> Non
             "output_topic": "rankings",
             "dead_letter_topic": "images.dead-letters",
             "shadow_topic": None,
+            "standings_topic": None,
             "consumer_group": "streamrank",
             "auto_offset_reset": "earliest",
             "processing_guarantee": "at_least_once",
@@ -86,6 +87,14 @@ def test_the_required_variables_alone_give_the_defaults_of_the_contract() -> Non
             "candidate_errors": "reject_record",
             "top_k": 5,
             "min_score": None,
+        },
+        "standings": {
+            "group_field": "group",
+            "member_field": "member",
+            "order_field": None,
+            "emit": "record",
+            "conflate": True,
+            "ttl_seconds": 86_400.0,
         },
         "freshness": {"max_age_ms": 0, "action": "dead_letter"},
         "http": {"host": "0.0.0.0", "port": 8000},  # noqa: S104 the contract's default
@@ -232,7 +241,7 @@ def test_settings_can_be_written_as_json() -> None:
 def test_by_themselves_settings_read_no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTP", '{"HTTP_PORT": 1}')
 
-    with pytest.raises(ValidationError, match="9 validation errors"):
+    with pytest.raises(ValidationError, match="10 validation errors"):
         Settings()  # type: ignore[call-arg]
 
 

@@ -75,7 +75,11 @@ def recomputed(records: Mapping[int, Record]) -> dict[int, Ranking | None]:
 
 
 def ranking_in(value: bytes | None) -> Ranking | None:
-    return None if value is None else [(each["label"], each["score"], each["change"]) for each in json.loads(value)["predictions"]]
+    return (
+        None
+        if value is None
+        else [(each["label"], each["score"], each["change"]) for each in json.loads(value)["predictions"]]
+    )
 
 
 @pytest.mark.needs_apache_kafka

@@ -198,3 +198,29 @@ def test_an_offset_takes_a_byte():
     tracemalloc.stop()
     assert list(account.missing) == [(count - piece, count - 1)]
     assert peak < 3 * count + 20_000_000
+
+
+def test_an_answer_that_stands_for_others_answers_them_in_any_order_and_twice_is_twice():
+    ledger = Ledger({0: Span(2, 12, 12)})
+    ledger.record(0, array([*range(2, 12)]))
+    place = ledger.place("out[0]")
+    place.answer(array([0, 0, 0]), array([5, 8, 11]))
+    place.stand_for(0, range(2, 5))
+    place.stand_for(0, range(6, 8))
+    place.stand_for(0, range(10, 14))
+    place.stand_for(0, range(6, 7))
+    account = ledger.accounts()[0]
+    assert list(account.missing) == [(9, 9)]
+    assert list(account.duplicated) == [(6, 6), (11, 11)]
+    assert account.repeats == 2
+    assert list(account.foreign) == [(13, 13)]
+    assert account.disordered == {}
+
+
+def test_an_answer_may_name_any_number_of_offsets_without_taking_memory():
+    ledger = Ledger({0: Span(0, 3, 3)})
+    ledger.record(0, array([0, 1, 2]))
+    ledger.place("out[0]").stand_for(0, range(1, 10**17))
+    account = ledger.accounts()[0]
+    assert list(account.missing) == [(0, 0)]
+    assert list(account.foreign) == [(10**17 - 1, 10**17 - 1)]

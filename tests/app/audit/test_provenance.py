@@ -1,8 +1,8 @@
 import pytest
 
-from app.audit.provenance import answered
+from app.audit.provenance import answered, stands_for
 from app.errors import Reason, RejectedRecord
-from app.records import RecordFactory
+from app.records import Outgoing, RecordFactory
 
 TOPIC = b"images"
 
@@ -50,3 +50,16 @@ def test_what_the_service_writes_is_understood():
     letter = factory.dead_letter(source, record, RejectedRecord(Reason.EMPTY, "nothing"))
     for answer in (prediction, letter, factory.without_value(letter)):
         assert answered(answer.headers, TOPIC) == (3, 120)
+
+
+def test_an_answer_names_those_that_it_stands_for_as_runs():
+    overtaken = RecordFactory.standing_for(Outgoing(None, None, headers()), [4, 2, 3, 9])
+    assert overtaken.headers[-1] == ("superseded-offsets", b"2-4,9")
+    assert stands_for(overtaken.headers) == [range(2, 5), range(9, 10)]
+    assert stands_for(headers()) == []
+
+
+def test_what_came_with_the_record_or_is_no_run_names_nothing():
+    assert stands_for([("superseded-offsets", b"1-3"), *headers()]) == []
+    assert stands_for([*headers(), ("superseded-offsets", b"a,-,3-,1-x,,%d" % 10**30)]) == []
+    assert stands_for([*headers(), ("superseded-offsets", None)]) == []

@@ -189,3 +189,18 @@ def test_a_line_that_is_too_long_is_refused(score: Any, mlp: Path) -> None:
     done = score("--model", str(mlp), stdin=b"x" * 3_000_000 + b"\n" + lines(rows(1)), RECORD_MAX_BYTES="1000")
     assert (done.returncode, done.stdout.count(b"\n")) == (1, 1)
     assert json.loads(done.stderr)["reason"] == "too_large"
+
+
+def test_standings_are_made_in_the_order_of_the_lines(score: Any, mlp: Path) -> None:
+    features = rows(3).tolist()
+    lines = [
+        json.dumps({"id": number, "group": "g", "member": member, "features": features[seed]})
+        for number, (member, seed) in enumerate([("a", 0), ("b", 1), ("a", 2)])
+    ]
+    stdin = "\n".join(lines).encode()
+    done = score("--model", str(mlp), stdin=stdin, RANK_BY="standings", MODEL_SCORE_COLUMN="3")
+    assert done.returncode == 0, done.stderr
+    rankings = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [each["change"] for each in rankings[0]["predictions"]] == [None]
+    assert [len(ranking["predictions"]) for ranking in rankings] == [1, 2, 2]
+    assert {ranking["group"] for ranking in rankings} == {"g"}

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,11 +11,11 @@ from app.codecs.prediction import score_texts
 from app.standings.entry import erased, number_of, read_key, read_value, written
 from app.standings.member import Member, key
 
+SCORES = st.floats(width=32, allow_nan=False) | st.integers(-(2**63), 2**63 - 1)
 
-@given(st.floats(width=32, allow_nan=False) | st.integers(-(2**63), 2**63 - 1), st.none() | st.integers() | st.floats(0, 9))
+
+@given(SCORES, st.none() | st.integers(-(2**63), 2**63 - 1) | st.floats(0, 9))
 def test_a_member_reads_back_with_the_very_text_of_its_score(score: float, order: float | None):
-    import numpy as np
-
     array = np.array([score], np.int64 if isinstance(score, int) else np.float32)
     (text,) = score_texts(array)
     number = float(score) if text == b"null" else number_of(text)

@@ -84,7 +84,10 @@ async def test_of_a_batch_only_the_last_record_of_each_group_publishes_and_names
         SUPERSEDED,
         [("c", None), ("b", None), ("a", None)],
     ]
-    assert (first.overtaken, {offset: sorted(each) for offset, each in second.overtaken.items()}) == ({}, {3: [0, 2, 2]})
+    assert (first.overtaken, {offset: sorted(each) for offset, each in second.overtaken.items()}) == (
+        {},
+        {3: [0, 2, 2]},
+    )
 
 
 async def test_a_record_that_goes_back_in_time_is_refused_and_changes_nothing():
@@ -94,7 +97,7 @@ async def test_a_record_that_goes_back_in_time_is_refused_and_changes_nothing():
     _, refused, last = ready.outcomes.result()
     assert isinstance(refused, RejectedRecord)
     assert refused.reason is Reason.OUT_OF_ORDER
-    assert "is 2; the newest record of \"a\" has 3" in refused.message
+    assert 'is 2; the newest record of "a" has 3' in refused.message
     assert b"2.0" in last
 
 
