@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -90,8 +91,8 @@ class Stage:
             BenchmarkFailed: it did not stop with status 0.
         """
         (port,) = free_ports(1)
-        folder = self.folder / f"{topics.name}-{contender}"
-        folder.mkdir()
+        # Another one, when it is started again.
+        folder = Path(tempfile.mkdtemp(prefix=f"{topics.name}-{contender}-", dir=self.folder))
         running = Running(
             contender, self._start(contender, folder, self._environment(contender, topics, tuning, port)), port
         )

@@ -11,10 +11,10 @@ from confluent_kafka import Consumer, Message
 
 from benchmarks.contenders import Contender, Running, Stage
 from benchmarks.errors import BenchmarkFailed
-from benchmarks.load import Pacing
+from benchmarks.load import Kind, Pacing
 from benchmarks.peers.settings import Tuning
 from benchmarks.percentiles import percentile
-from benchmarks.records import SENT_AT, key
+from benchmarks.records import SENT_AT
 from benchmarks.throughput import prime
 from benchmarks.watch import assigned_consumer, checked
 
@@ -60,14 +60,14 @@ class Pace:
         return int(self.rate * (self.warm_up_s + self.seconds))
 
 
-def measure(stage: Stage, contender: Contender, pace: Pace) -> Latency:
+def measure(stage: Stage, contender: Contender, pace: Pace, kind: Kind = Kind.ROWS) -> Latency:
     """Measure one run.
 
     Raises:
         BenchmarkFailed: a record has no output, or more than one.
     """
     with stage.cluster.fresh_topics() as topics, stage.run(contender, topics, Tuning.LATENCY) as running:
-        prime(stage, running, topics)
+        prime(stage, running, topics, kind)
         ends = stage.cluster.end_offsets(topics.output)
         reader = assigned_consumer(stage.cluster.bootstrap_servers, topics.output, ends)
         cpu = running.cpu_seconds()
@@ -76,7 +76,8 @@ def measure(stage: Stage, contender: Contender, pace: Pace) -> Latency:
             topics.input,
             pace.rate,
             pace.warm_up_s + pace.seconds,
-            stage.folder / "load.log",
+            log=stage.folder / "load.log",
+            kind=kind,
         )
         latencies = _read(reader, pace, running)
         cpu = running.cpu_seconds() - cpu
@@ -111,7 +112,8 @@ def _read(reader: Consumer, pace: Pace, running: Running) -> list[float]:
 
 
 def _note(latencies: dict[int, float], output: Message, now: int) -> None:
-    number = int(checked(output).key()[len(key(0)) - 1 :])
+    headers = dict(checked(output).headers())
+    number = int(headers["trace"], 16)
     if number in latencies:
         raise BenchmarkFailed(f"r{number} was published again")
-    latencies[number] = (now - int(dict(output.headers())[SENT_AT])) / 1e6
+    latencies[number] = (now - int(headers[SENT_AT])) / 1e6

@@ -1,32 +1,59 @@
 """Records into a topic: a backlog at full speed, or a paced stream.
 
-The stream is `python -m benchmarks.load BROKERS TOPIC RATE SECONDS`.
+The stream is `python -m benchmarks.load BROKERS TOPIC RATE SECONDS KIND`.
 """
 
 import json
 import sys
 import time
 from collections.abc import Iterable
+from enum import StrEnum
 from pathlib import Path
+from typing import Protocol
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from app.child import Child
-from benchmarks.cluster import PARTITIONS
 from benchmarks.errors import BenchmarkFailed
 from benchmarks.folders import ROOT
 from benchmarks.percentiles import percentile
-from benchmarks.records import RecordFactory, headers, key
+from benchmarks.races import RaceRecords
+from benchmarks.records import RecordFactory, headers
 
 _POLL_EVERY = 1000
 _NS = 1_000_000_000
 _END_S = 10
 
 
-def write_backlog(bootstrap_servers: str, topic: str, numbers: Iterable[int]) -> None:
+class Kind(StrEnum):
+    """Which records."""
+
+    ROWS = "rows"
+    RACES = "races"
+
+
+class Records(Protocol):
+    """Makes records by their number."""
+
+    def value(self, number: int) -> bytes:
+        """The JSON of a record."""
+
+    def key(self, number: int) -> bytes:
+        """Its key."""
+
+    def partition(self, number: int) -> int:
+        """Its partition."""
+
+
+def _records(kind: Kind, *, later: bool) -> Records:
+    """Make records; *later* ones may follow a backlog of the same numbers."""
+    return RaceRecords(turn=1 if later else 0) if kind is Kind.RACES else RecordFactory()
+
+
+def write_backlog(bootstrap_servers: str, topic: str, numbers: Iterable[int], kind: Kind = Kind.ROWS) -> None:
     """Write the records of these numbers as fast as possible and return when the broker has them all."""
     producer = _producer(bootstrap_servers, linger_ms=20)
-    factory = RecordFactory()
+    factory = _records(kind, later=False)
     now = time.monotonic_ns()
     for number in numbers:
         _produce(producer, topic, factory, number, now)
@@ -35,13 +62,13 @@ def write_backlog(bootstrap_servers: str, topic: str, numbers: Iterable[int]) ->
     producer.flush()
 
 
-def pace(bootstrap_servers: str, topic: str, rate: int, seconds: float) -> list[int]:
+def pace(bootstrap_servers: str, topic: str, rate: int, seconds: float, kind: Kind) -> list[int]:
     """Write *rate* records a second for *seconds*, each at its due time; return how late each one was, in nanoseconds.
 
     Open loop: nobody waits for answers, and a record that is late still bears the time at which it was due.
     """
     producer = _producer(bootstrap_servers, linger_ms=0)
-    factory = RecordFactory()
+    factory = _records(kind, later=True)
     producer.list_topics(topic)  # connects
     start = time.monotonic_ns() + _NS // 10
     lateness = []
@@ -58,8 +85,10 @@ def pace(bootstrap_servers: str, topic: str, rate: int, seconds: float) -> list[
 class Pacing:
     """pace() in a process of its own."""
 
-    def __init__(self, bootstrap_servers: str, topic: str, rate: int, seconds: float, log: Path) -> None:
-        command = [sys.executable, "-m", "benchmarks.load", bootstrap_servers, topic, str(rate), str(seconds)]
+    def __init__(
+        self, bootstrap_servers: str, topic: str, rate: int, seconds: float, *, log: Path, kind: Kind = Kind.ROWS
+    ) -> None:
+        command = [sys.executable, "-m", "benchmarks.load", bootstrap_servers, topic, str(rate), str(seconds), kind]
         self._child = Child(command, log=log, folder=ROOT, piped=True)
 
     def lateness_p99_ms(self) -> float:
@@ -73,16 +102,24 @@ class Pacing:
             raise BenchmarkFailed(f"the load generator failed:\n{self._child.last_lines()}")
         return float(json.loads(said[-1]))
 
+    def end(self) -> None:
+        """Let it write no more."""
+        self._child.kill()
+
 
 def _wait_until(due: int) -> None:
     while (left := due - time.monotonic_ns()) > 0:
         time.sleep(left / _NS)
 
 
-def _produce(producer: Producer, topic: str, factory: RecordFactory, number: int, sent_at: int) -> None:
-    value = factory.value(number)
+def _produce(producer: Producer, topic: str, factory: Records, number: int, sent_at: int) -> None:
     producer.produce(
-        topic, value, key(number), number % PARTITIONS, on_delivery=_raise, headers=headers(number, sent_at)
+        topic,
+        factory.value(number),
+        factory.key(number),
+        factory.partition(number),
+        on_delivery=_raise,
+        headers=headers(number, sent_at),
     )
 
 
@@ -103,10 +140,10 @@ def _producer(bootstrap_servers: str, *, linger_ms: int) -> Producer:
     )
 
 
-def main(bootstrap_servers: str, topic: str, rate: int, seconds: float) -> None:
+def main(bootstrap_servers: str, topic: str, rate: int, seconds: float, kind: Kind) -> None:
     """Pace, then print the 99th percentile of the lateness in milliseconds."""
-    print(json.dumps(percentile(pace(bootstrap_servers, topic, rate, seconds), 99) / 1e6))
+    print(json.dumps(percentile(pace(bootstrap_servers, topic, rate, seconds, kind), 99) / 1e6))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4]))
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4]), Kind(sys.argv[5]))

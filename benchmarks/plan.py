@@ -15,6 +15,8 @@ class Part(StrEnum):
     MEMORY = "memory"
     START = "start"
     SWAPS = "swaps"
+    RACES = "races"
+    OUTAGE = "outage"
 
 
 THROUGHPUT_CONTENDERS = (
@@ -24,6 +26,7 @@ THROUGHPUT_CONTENDERS = (
     Contender.TEXTBOOK,
     Contender.ECHO,
 )
+RACES_CONTENDERS = (Contender.SERVICE, Contender.ECHO)
 LATENCY_CONTENDERS = (Contender.SERVICE, Contender.EXACTLY_ONCE, Contender.CONFLUENT, Contender.ECHO)
 
 
@@ -43,6 +46,7 @@ class Plan:
         starts: how often the start is measured.
         versions: how many versions of the model come in while records are ranked.
         hidden: the widths of the model's hidden layers.
+        stopped_s: how long nobody ranks, in seconds.
     """
 
     parts: tuple[Part, ...] = tuple(Part)
@@ -55,6 +59,7 @@ class Plan:
     starts: int = 5
     versions: int = 20
     hidden: tuple[int, ...] = (64, 64)
+    stopped_s: float = 60.0
 
     @property
     def suffix(self) -> str:
@@ -76,6 +81,7 @@ QUICK = Plan(
     memory_records=(20_000, 200_000),
     starts=1,
     versions=3,
+    stopped_s=10.0,
 )
 """A smoke run of about two minutes: its figures show that everything works, not how well."""
 

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from benchmarks.cluster import PARTITIONS
+
 FEATURES = 32
 DISTINCT = 4096
 """Rows that differ; record *i* has row `i % DISTINCT`."""
@@ -29,6 +31,14 @@ class RecordFactory:
     def value(self, number: int) -> bytes:
         """The JSON of record *number*."""
         return b'{"id": "r%d", "features": [%b]}' % (number, self._features[number % DISTINCT])
+
+    def key(self, number: int) -> bytes:
+        """The record's key."""
+        return key(number)
+
+    def partition(self, number: int) -> int:
+        """Where it goes."""
+        return number % PARTITIONS
 
 
 def key(number: int) -> bytes:

@@ -50,6 +50,7 @@ _SWAPS: _Figures[Swaps] = (
 def text(plan: Plan, results: Results, found: Sequence[Verdict]) -> str:
     """Return all tables; figures are medians with the lowest and the highest in parentheses."""
     parts = [_throughput(plan, results), _latency(plan, results), _memory(results), _start(results), _swaps(results)]
+    parts += [_races(plan, results), _outages(plan, results)]
     return "\n\n".join(filter(None, [*parts, _targets(found)]))
 
 
@@ -139,6 +140,28 @@ def _swaps(results: Results) -> str:
     runs, first = results.swaps, results.swaps[0]
     rows = [[name, spread([figure(run) for run in runs], 1)] for name, figure in _SWAPS]
     return table([f"{first.versions} versions come in, {first.records:,} records", ""], rows)
+
+
+def _races(plan: Plan, results: Results) -> str:
+    if not results.races:
+        return ""
+    rows = [[contender.full_name, *_spreads(_LATENCY, runs, 1)] for contender, runs in results.races.items()]
+    head = f"races, from event to ranking, {plan.pace.rate:,} records/s"
+    return table([head, *(name for name, _ in _LATENCY)], rows)
+
+
+def _outages(plan: Plan, results: Results) -> str:
+    rows = [
+        [
+            "only what is newest is scored" if each.conflated else "everything is scored",
+            f"{each.waiting:,}",
+            f"{each.published:,}",
+            f"{each.current_s:.2f}",
+        ]
+        for each in results.outages
+    ]
+    head = [f"nobody ranked for {plan.stopped_s:.0f} s", "waited", "rankings read", "s from ready until current"]
+    return table(head, rows) if rows else ""
 
 
 def _targets(found: Sequence[Verdict]) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from benchmarks.contenders import Contender
 from benchmarks.latency import Latency
 from benchmarks.memory import Memory
+from benchmarks.outage import Outage
 from benchmarks.startup import Startup
 from benchmarks.swaps import Swaps
 from benchmarks.throughput import Throughput
@@ -19,3 +20,5 @@ class Results:
     memory: list[Memory] = field(default_factory=list)
     start: list[Startup] = field(default_factory=list)
     swaps: list[Swaps] = field(default_factory=list)
+    races: dict[Contender, list[Latency]] = field(default_factory=dict)
+    outages: list[Outage] = field(default_factory=list)

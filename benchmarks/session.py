@@ -2,12 +2,14 @@
 
 import tempfile
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
-from benchmarks import latency, memory, model, startup, swaps, throughput
+from benchmarks import latency, memory, model, outage, races, startup, swaps, throughput
 from benchmarks.cluster import apache_kafka
 from benchmarks.contenders import Contender, Stage
-from benchmarks.plan import LATENCY_CONTENDERS, THROUGHPUT_CONTENDERS, Part, Plan, order
+from benchmarks.load import Kind
+from benchmarks.plan import LATENCY_CONTENDERS, RACES_CONTENDERS, THROUGHPUT_CONTENDERS, Part, Plan, order
 from benchmarks.progress import Progress
 from benchmarks.results import Results
 
@@ -44,6 +46,9 @@ class Session:
                 self._measure_start()
             if Part.SWAPS in self._plan.parts:
                 self._measure_swaps(folder / "versions")
+            if Part.OUTAGE in self._plan.parts:
+                for conflated in (True, False):
+                    self._measure_outage(conflated=conflated)
         return self._results
 
     def _prepare(self, stack: ExitStack, folder: Path) -> None:
@@ -63,6 +68,9 @@ class Session:
         if Part.LATENCY in self._plan.parts:
             for contender in order(LATENCY_CONTENDERS, turn):
                 self._measure_latency(contender, name)
+        if Part.RACES in self._plan.parts:
+            for contender in order(RACES_CONTENDERS, turn):
+                self._measure_races(contender, name)
 
     def _measure_throughput(self, contender: Contender, name: str) -> None:
         records = self._plan.backlog(contender)
@@ -78,6 +86,21 @@ class Session:
         got = latency.measure(self._stage, contender, self._plan.pace)
         self._results.latency.setdefault(contender, []).append(got)
         self._progress.finish(f"p50 {got.p50_ms:.2f} ms, p99 {got.p99_ms:.2f} ms")
+
+    def _measure_races(self, contender: Contender, name: str) -> None:
+        self._progress.begin(f"{name}, races, {contender.full_name}")
+        # Every record is to publish its ranking here, also where several come at once.
+        variables = {**self._stage.variables, **races.VARIABLES, "STANDINGS_CONFLATE": "false"}
+        stage = replace(self._stage, model_path=races.model(), variables=variables)
+        got = latency.measure(stage, contender, self._plan.pace, Kind.RACES)
+        self._results.races.setdefault(contender, []).append(got)
+        self._progress.finish(f"p50 {got.p50_ms:.2f} ms, p99 {got.p99_ms:.2f} ms")
+
+    def _measure_outage(self, *, conflated: bool) -> None:
+        self._progress.begin(f"nobody ranks for {self._plan.stopped_s:.0f} s, {'' if conflated else 'not '}conflated")
+        got = outage.measure(self._stage, conflated=conflated, stopped_s=self._plan.stopped_s)
+        self._results.outages.append(got)
+        self._progress.finish(f"current {got.current_s:.2f} s after ready, {got.waiting:,} records waited")
 
     def _measure_memory(self) -> None:
         for records in self._plan.memory_records:
@@ -112,5 +135,7 @@ def steps(plan: Plan) -> int:
         Part.MEMORY: len(plan.memory_records),
         Part.START: plan.starts,
         Part.SWAPS: 1,
+        Part.RACES: plan.runs * len(RACES_CONTENDERS),
+        Part.OUTAGE: 2,
     }
     return 1 + sum(counts[part] for part in plan.parts)

@@ -104,7 +104,7 @@ def measure(stage: Stage, shelf: Path, waiting: Sequence[Path], answers: Mapping
             prime(stage, running, topics)
             ends = stage.cluster.end_offsets(topics.output)
             reader = assigned_consumer(stage.cluster.bootstrap_servers, topics.output, ends)
-            pacing = Pacing(stage.cluster.bootstrap_servers, topics.input, RATE, seconds, stage.folder / "load.log")
+            pacing = Pacing(stage.cluster.bootstrap_servers, topics.input, RATE, seconds, log=stage.folder / "load.log")
             result = _bring_in(reader, running, shelf, waiting, int(RATE * seconds))
             pacing.lateness_p99_ms()
             reader.close()

@@ -37,7 +37,7 @@ class Verdict:
 
 def verdicts(results: Results) -> list[Verdict]:
     """Return a verdict for every target whose part was measured."""
-    parts = (_of_throughput, _of_latency, _of_memory, _of_start, _of_swaps)
+    parts = (_of_throughput, _of_latency, _of_memory, _of_start, _of_swaps, _of_races, _of_outage)
     return [verdict for part in parts for verdict in part(results)]
 
 
@@ -80,6 +80,21 @@ def _of_swaps(results: Results) -> Iterator[Verdict]:
         yield Verdict("longest time without a ranking", gaps, 500, False, "ms")
         growth = ratios([each.final_rss_mib for each in runs], [each.settled_rss_mib for each in runs])
         yield Verdict("memory, after the last versions / after the first five", growth, 1.05, False, "x")
+
+
+def _of_races(results: Results) -> Iterator[Verdict]:
+    if results.races:
+        tails = _compare(results.races, Contender.ECHO, "p99_ms")
+        yield Verdict("p99 from event to ranking, races / echo loop", tails, 2, False, "x")
+
+
+def _of_outage(results: Results) -> Iterator[Verdict]:
+    with_it = [each.current_s for each in results.outages if each.conflated]
+    without = [each.current_s for each in results.outages if not each.conflated]
+    if with_it:
+        yield Verdict("rankings current after an outage, from ready", Spread.of(with_it), 2, False, "s")
+    if with_it and without:
+        yield Verdict("the same, without / with conflation", ratios(without, with_it), 1, True, "x")
 
 
 def _compare(

@@ -22,7 +22,7 @@ from benchmarks.answers import AnswerKey
 from benchmarks.cluster import Topics
 from benchmarks.contenders import Contender, Running, Stage
 from benchmarks.errors import BenchmarkFailed
-from benchmarks.load import write_backlog
+from benchmarks.load import Kind, write_backlog
 from benchmarks.peers.settings import Tuning
 from benchmarks.watch import read_all, wait_for_outputs
 
@@ -59,9 +59,9 @@ def measure(stage: Stage, contender: Contender, records: int, answers: AnswerKey
     return result
 
 
-def prime(stage: Stage, running: Running, topics: Topics) -> None:
+def prime(stage: Stage, running: Running, topics: Topics, kind: Kind = Kind.ROWS) -> None:
     """Let a contender rank the first records, and return when it has."""
-    write_backlog(stage.cluster.bootstrap_servers, topics.input, range(PRIMER))
+    write_backlog(stage.cluster.bootstrap_servers, topics.input, range(PRIMER), kind)
     wait_for_outputs(stage.cluster, topics, PRIMER, running)
 
 

@@ -3,9 +3,8 @@
 import tracemalloc
 
 from app.standings.restored import Restored
-from app.standings.table import Rules
+from app.standings.table import Rules, Table
 from tests.app.standings.test_table import scored, work
-from app.standings.table import Table
 
 GROUPS, MEMBERS = 100, 200
 BYTES = 420
@@ -14,13 +13,10 @@ BYTES = 420
 async def test_a_million_members_would_fit_in_420_mib():
     rules = Rules(every_record=False, ttl_seconds=100.0, top_k=5, min_score=None)
     source = Table(rules)
-    records = [
-        record
-        for group in range(GROUPS)
-        for record in source.settle(
-            [work(group * MEMBERS, *(scored(f"horse-{n}", n / 7, group=f"race-{group}", order=n) for n in range(MEMBERS)))]
-        )
-    ]
+    records = []
+    for group in range(GROUPS):
+        scores = [scored(f"horse-{n}", n / 7, group=f"race-{group}", order=n) for n in range(MEMBERS)]
+        records += source.settle([work(group * MEMBERS, *scores)])
     del source
     restored = Restored(rules)
     tracemalloc.start()
