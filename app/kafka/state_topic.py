@@ -4,7 +4,14 @@ import asyncio
 import logging
 from typing import Any
 
-from aiokafka.errors import KafkaError, NoError, NotControllerError, TopicAlreadyExistsError, for_code
+from aiokafka.errors import (
+    KafkaError,
+    NoError,
+    NotControllerError,
+    TopicAlreadyExistsError,
+    TopicAuthorizationFailedError,
+    for_code,
+)
 from aiokafka.protocol.admin import CreatePartitionsRequest, CreateTopicsRequest
 
 from app.backoff import endless_pauses
@@ -38,7 +45,11 @@ class StateTopic:
             StartFailed: it cannot be made, or is not compacted; the message tells the command to run.
             KafkaError: no broker answers at the moment.
         """
-        if await self._client.missing([self.name]):
+        try:
+            missing = await self._client.missing([self.name])
+        except TopicAuthorizationFailedError as error:
+            raise self._refused(error, self._creation) from error
+        if missing:
             await self._create()
         elif await is_compacted(self._client, self.name) is False:
             raise StartFailed(
@@ -56,20 +67,29 @@ class StateTopic:
                 [(self.name, (self._wanted, None))], self._client.request_timeout_ms, False
             )
             # Refused where another worker was faster: then it has as many by now.
-            await self._ask(request, "topic_errors", f"kafka-topics.sh --alter --topic {self.name}", tolerate=True)
+            await self._ask(request, f"kafka-topics.sh --alter --topic {self.name}", tolerate=True)
             await self._client.refresh()
 
     @property
     def _wanted(self) -> int:
         return self._client.partition_count(self._source)
 
+    @property
+    def _creation(self) -> str:
+        return f"kafka-topics.sh --create --topic {self.name} --config {'='.join(_COMPACTED)}"
+
+    def _refused(self, error: KafkaError, command: str) -> StartFailed:
+        return StartFailed(
+            f"{self.name} keeps standings, and cannot be made or changed by this user ({error!r}): grant Read, Write "
+            f"and Describe on it, and run\n{command} --partitions {self._wanted}"
+        )
+
     async def _create(self) -> None:
         replicas = self._client.replicas(self._source)
         request = CreateTopicsRequest(
             [(self.name, self._wanted, replicas, [], [_COMPACTED])], self._client.request_timeout_ms, False
         )
-        command = f"kafka-topics.sh --create --topic {self.name} --config {'='.join(_COMPACTED)}"
-        if await self._ask(request, "topic_errors", command):
+        if await self._ask(request, self._creation):
             about = {"topic": self.name, "partitions": self._wanted, "replicas": replicas}
             logger.info("made the topic that keeps standings", extra=about)
         for pause in endless_pauses(0.05, 0.5):
@@ -77,14 +97,14 @@ class StateTopic:
                 break
             await asyncio.sleep(pause)
 
-    async def _ask(self, request: Any, field: str, command: str, *, tolerate: bool = False) -> bool:
+    async def _ask(self, request: Any, command: str, *, tolerate: bool = False) -> bool:
         """Have the cluster changed; False where somebody else had done so.
 
         Raises:
             StartFailed: it may not be changed.
         """
         answer = await self._client.request(self._client.controller(), request)
-        ((_topic, code, *message),) = getattr(answer, field)
+        ((_topic, code, *message),) = answer.topic_errors
         kind = for_code(code)
         if kind is NoError:
             return True
@@ -96,7 +116,4 @@ class StateTopic:
             raise error
         if tolerate and self._client.partition_count(self.name) >= self._wanted:
             return False
-        raise StartFailed(
-            f"{self.name} keeps standings, and cannot be made or changed ({error!r}). Run\n"
-            f"{command} --partitions {self._wanted}"
-        )
+        raise self._refused(error, command)

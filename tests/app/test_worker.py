@@ -34,7 +34,7 @@ from tests.app.test_metrics import samples
 from tests.broker.frames import ApiKey
 from tests.broker.proxy import Proxy
 from tests.broker.records import Record
-from tests.broker.secure_kafka import PASSWORD, USER, SecureKafka
+from tests.broker.secure_kafka import PASSWORD, SecureKafka, secured_variables
 from tests.broker.topics import TopicClient, Topics, fresh_topics
 
 POISON = 13.0
@@ -182,17 +182,6 @@ async def test_a_certificate_that_cannot_be_used_ends_the_start(
     async with running(topics, NumpyModel(), monkeypatch, **variables) as run:
         assert await run.ended() == 1
         assert f"KAFKA_SSL_CAFILE={nonsense}: the file holds no certificate" in run.health.unhealthy()
-
-
-def secured_variables(broker: SecureKafka, password: str) -> dict[str, str]:
-    return {
-        "KAFKA_BOOTSTRAP_SERVERS": broker.address("SASL_TLS"),
-        "KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
-        "KAFKA_SASL_MECHANISM": "SCRAM-SHA-512",
-        "KAFKA_SASL_USERNAME": USER,
-        "KAFKA_SASL_PASSWORD": password,
-        "KAFKA_SSL_CAFILE": str(broker.authority.certfile),
-    }
 
 
 async def test_the_http_port_tells_the_steps_of_the_start_and_the_status(

@@ -144,3 +144,15 @@ class SecureKafka(ApacheKafka):
         store = certificate.certfile.with_suffix(".store")
         store.write_text(certificate.both)
         return store
+
+
+def secured_variables(broker: SecureKafka, password: str) -> dict[str, str]:
+    """What the service is told to get in as `USER`."""
+    return {
+        "KAFKA_BOOTSTRAP_SERVERS": broker.address("SASL_TLS"),
+        "KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
+        "KAFKA_SASL_MECHANISM": "SCRAM-SHA-512",
+        "KAFKA_SASL_USERNAME": USER,
+        "KAFKA_SASL_PASSWORD": password,
+        "KAFKA_SSL_CAFILE": str(broker.authority.certfile),
+    }
