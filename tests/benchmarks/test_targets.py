@@ -2,6 +2,7 @@ import pytest
 
 from benchmarks.contenders import Contender
 from benchmarks.memory import Memory
+from benchmarks.outage import Outage
 from benchmarks.results import Results
 from benchmarks.targets import Verdict, verdicts
 from tests.benchmarks.figures import latency, startup, throughput
@@ -81,6 +82,23 @@ def test_the_median_of_the_rounds_decides() -> None:
 
 def test_parts_that_were_not_measured_have_no_verdict() -> None:
     assert verdicts(Results()) == []
+
+
+def test_too_long_a_tail_of_races_is_a_miss() -> None:
+    def races(p99_ms: float) -> Results:
+        return Results(races={Contender.SERVICE: [latency(p99_ms=p99_ms)], Contender.ECHO: [latency(p99_ms=5)]})
+
+    assert _missed(races(10)) == []
+    assert _missed(races(10.1)) == ["p99 from event to ranking, races / echo loop"]
+
+
+def test_rankings_that_are_late_after_an_outage_are_a_miss_and_so_is_conflation_that_spares_no_time() -> None:
+    def outages(with_it: float, without: float) -> Results:
+        return Results(outages=[Outage(True, 60, 1, with_it, 1), Outage(False, 60, 1, without, 1)])
+
+    assert _missed(outages(2, 2)) == []
+    assert _missed(outages(2.1, 5)) == ["rankings current after an outage, from ready"]
+    assert _missed(outages(1, 0.9)) == ["the same, without / with conflation"]
 
 
 @pytest.mark.parametrize("value", [float("nan")])
