@@ -7,6 +7,7 @@ from typing import Any
 from app.kafka.brokers import Brokers
 from app.rollout import Rollout
 from app.serving import Serving
+from app.standings.standings import Standings
 from app.versions import installed_versions
 from config.settings import Settings
 
@@ -20,6 +21,7 @@ class Health:
         rollout: which version of the model serves, once one is loaded.
         brokers: what is waited for at the start.
         serving: the parts that work, once they do.
+        standings: what is ranked across records, if anything is.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -28,6 +30,7 @@ class Health:
         self.rollout: Rollout | None = None
         self.brokers: Brokers | None = None
         self.serving: Serving | None = None
+        self.standings: Standings | None = None
         self._settings = settings
         self._began = time.monotonic()
 
@@ -57,6 +60,7 @@ class Health:
             "tasks": len(asyncio.all_tasks()),
             "versions": installed_versions(),
             "model": self.rollout and _about(self.rollout),
+            "standings": self.standings and self.standings.status(),
             "in_flight_records": serving.consumer.app.in_flight.records if serving else 0,
             "partitions": {f"{tp.topic}[{tp.partition}]": each for tp, each in sorted(serving.lag.partitions.items())}
             if serving

@@ -238,7 +238,7 @@ class Worker:
         self._health.waiting_for["model"] = "loading what ranks beside it"
         await rollout.begin()
         del self._health.waiting_for["model"]
-        self._standings = standings = self._make_standings()
+        self._health.standings = self._standings = standings = self._make_standings()
         self._pipeline = make_pipeline(
             self._settings,
             rank=Traffic(rollout, beside, make_ranking(self._settings, scorer, self._metrics)).outcomes,

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Sequence
+from typing import Any
 
 from aiokafka import TopicPartition
 from faust.types import TP
@@ -56,6 +57,10 @@ class Standings:
     def members(self) -> int:
         """How many members they have, together."""
         return sum(table.members for table in self._tables.values())
+
+    def status(self) -> dict[str, Any]:
+        """What `/status` tells of them."""
+        return {"topic": self.topic, "groups": self.groups, "members": self.members}
 
     def settle(self, ready: Sequence[Work]) -> list[Outgoing]:
         """Make rankings of the scores in consecutive work of one partition; see `Table.settle`."""

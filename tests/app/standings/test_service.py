@@ -95,6 +95,7 @@ async def test_the_topic_is_made_and_the_next_worker_goes_on_where_this_one_stop
         await run.until(lambda: samples(run.worker._metrics)["streamrank_records_total", "published"] == 3)
         assert samples(run.worker._metrics)["streamrank_standings_members",] == 3
         assert samples(run.worker._metrics)["streamrank_standings_groups",] == 2
+        assert run.health.status()["standings"] == {"topic": state_topic(topics), "groups": 2, "members": 3}
         assert await run.stop() == 0
     async with running(topics) as run:
         await write(topics, told("g", "a", 3))
