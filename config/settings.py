@@ -12,6 +12,7 @@ from config.errors import SettingsError
 from config.kafka import KafkaSettings
 from config.mistakes import misspelt, unavailable, wrong
 from config.model import InputSettings, ModelSettings, RankSettings
+from config.page import PageSettings
 from config.planned import PLANNED
 from config.process import BatchSettings, FreshnessSettings, HttpSettings, ServiceSettings
 from config.ranking import not_ranked_so
@@ -28,6 +29,7 @@ __all__ = [
     "InputSettings",
     "KafkaSettings",
     "ModelSettings",
+    "PageSettings",
     "RankSettings",
     "SecuritySettings",
     "ServiceSettings",
@@ -60,6 +62,7 @@ class Settings(BaseSettings):
     rank: RankSettings
     freshness: FreshnessSettings
     http: HttpSettings
+    page: PageSettings
     service: ServiceSettings
 
     @classmethod

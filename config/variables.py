@@ -66,6 +66,8 @@ def _variable(group: str, field: str, info: FieldInfo) -> Variable:
 def _text(default: Any) -> str | None:
     if isinstance(default, tuple):
         return ",".join(default)
+    if isinstance(default, bool):
+        return str(default).lower()
     if isinstance(default, float):
         return f"{default:g}"
     return str(default) if default not in {None, ""} else None
