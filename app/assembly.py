@@ -23,7 +23,7 @@ from app.lane import Outcomes
 from app.limit import BatchLimit
 from app.metrics import Metrics
 from app.outbox import Outbox
-from app.pipeline import Pipeline
+from app.pipeline import Pipeline, Published, to_nobody
 from app.progress import Progress
 from app.ranking import Ranking, RecordRanking
 from app.scoring import Scorer
@@ -184,6 +184,7 @@ def make_pipeline(
     on_lost: Callable[[TP], None],
     on_fenced: Callable[[TP], None],
     on_failure: Callable[[BaseException], None],
+    on_published: Published = to_nobody,
 ) -> Pipeline:
     """Return the pipeline around *rank*; it runs on the current event loop."""
     kafka = settings.kafka
@@ -200,6 +201,7 @@ def make_pipeline(
         on_fenced=on_fenced,
         on_failure=on_failure,
         drain_seconds=kafka.session_timeout_ms / 1000 / 2,
+        on_published=on_published,
     )
 
 

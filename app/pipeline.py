@@ -34,6 +34,14 @@ class PipelineObserver(Protocol):
         """The group's partitions were shared out anew."""
 
 
+Published = Callable[[Chunk, Sequence[Outcome]], None]
+"""Shown a chunk, and what became of each of its records, once the broker has confirmed all of it."""
+
+
+def to_nobody(_chunk: Chunk, _outcomes: Sequence[Outcome]) -> None:
+    """Show it to nobody."""
+
+
 class Pipeline:
     """Take chunks of any partitions and bring each record to the output or the dead-letter topic.
 
@@ -46,6 +54,7 @@ class Pipeline:
         on_fenced: told when a partition turns out to be somebody else's.
         on_failure: told when a partition cannot go on; nothing of it is acknowledged any more.
         drain_seconds: how long revoked partitions may take to finish.
+        on_published: shown what is confirmed.
     """
 
     def __init__(
@@ -59,6 +68,7 @@ class Pipeline:
         on_fenced: Callable[[TP], None],
         on_failure: Callable[[BaseException], None],
         drain_seconds: float,
+        on_published: Published = to_nobody,
     ) -> None:
         self._rank = rank
         self._outbox = outbox
@@ -68,6 +78,7 @@ class Pipeline:
         self._on_fenced = on_fenced
         self._on_failure = on_failure
         self.drain_seconds = drain_seconds
+        self._on_published = on_published
         self._lanes: dict[TP, Lane] = {}
         # What was lost, by its partition, until something of that is confirmed.
         self._lost: dict[TP, ProducerLost] = {}
@@ -189,3 +200,4 @@ class Pipeline:
     def _done(self, work: Work) -> None:
         self._lost.pop(TP(*work.chunk.tp), None)
         self._observer.confirmed(work.chunk, work.outcomes.result())
+        self._on_published(work.chunk, work.outcomes.result())
