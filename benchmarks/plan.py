@@ -15,6 +15,7 @@ class Part(StrEnum):
     MEMORY = "memory"
     START = "start"
     SWAPS = "swaps"
+    PAGE = "page"
 
 
 THROUGHPUT_CONTENDERS = (

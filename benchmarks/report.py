@@ -49,7 +49,14 @@ _SWAPS: _Figures[Swaps] = (
 
 def text(plan: Plan, results: Results, found: Sequence[Verdict]) -> str:
     """Return all tables; figures are medians with the lowest and the highest in parentheses."""
-    parts = [_throughput(plan, results), _latency(plan, results), _memory(results), _start(results), _swaps(results)]
+    parts = [
+        _throughput(plan, results),
+        _latency(plan, results),
+        _memory(results),
+        _start(results),
+        _swaps(results),
+        _page(plan, results),
+    ]
     return "\n\n".join(filter(None, [*parts, _targets(found)]))
 
 
@@ -139,6 +146,19 @@ def _swaps(results: Results) -> str:
     runs, first = results.swaps, results.swaps[0]
     rows = [[name, spread([figure(run) for run in runs], 1)] for name, figure in _SWAPS]
     return table([f"{first.versions} versions come in, {first.records:,} records", ""], rows)
+
+
+def _page(plan: Plan, results: Results) -> str:
+    rows = [
+        [
+            f"{pages}",
+            f"{plan.records:,}",
+            spread([each.records_per_second for each in runs], 0),
+            spread([each.cpu_microseconds_per_record for each in runs], 1),
+        ]
+        for pages, runs in sorted(results.page.items())
+    ]
+    return table(["open pages", "backlog", "records/s", "CPU us/record"], rows) if rows else ""
 
 
 def _targets(found: Sequence[Verdict]) -> str:

@@ -12,10 +12,14 @@ from benchmarks.throughput import Throughput
 
 @dataclass(slots=True)
 class Results:
-    """Raw figures; the lists hold one entry per round, in order, and stay empty where a part was not measured."""
+    """Raw figures; the lists hold one entry per round, in order, and stay empty where a part was not measured.
+
+    `page` is by the number of open pages.
+    """
 
     throughput: dict[Contender, list[Throughput]] = field(default_factory=dict)
     latency: dict[Contender, list[Latency]] = field(default_factory=dict)
     memory: list[Memory] = field(default_factory=list)
     start: list[Startup] = field(default_factory=list)
     swaps: list[Swaps] = field(default_factory=list)
+    page: dict[int, list[Throughput]] = field(default_factory=dict)

@@ -4,7 +4,7 @@ import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
-from benchmarks import latency, memory, model, startup, swaps, throughput
+from benchmarks import latency, memory, model, page, startup, swaps, throughput
 from benchmarks.cluster import apache_kafka
 from benchmarks.contenders import Contender, Stage
 from benchmarks.plan import LATENCY_CONTENDERS, THROUGHPUT_CONTENDERS, Part, Plan, order
@@ -64,6 +64,18 @@ class Session:
             for contender in order(LATENCY_CONTENDERS, turn):
                 self._measure_latency(contender, name)
 
+        if Part.PAGE in self._plan.parts:
+            for pages in page.PAGES if turn % 2 == 0 else reversed(page.PAGES):
+                self._measure_page(pages, name)
+
+    def _measure_page(self, pages: int, name: str) -> None:
+        self._progress.begin(f"{name}, throughput with {pages} open pages")
+        got = page.measure(self._stage, pages, self._plan.records, self._answers)
+        self._results.page.setdefault(pages, []).append(got)
+        self._progress.finish(
+            f"{got.records_per_second:,.0f} records/s, {got.cpu_microseconds_per_record:.1f} us of CPU a record"
+        )
+
     def _measure_throughput(self, contender: Contender, name: str) -> None:
         records = self._plan.backlog(contender)
         self._progress.begin(f"{name}, throughput, {contender.full_name}")
@@ -112,5 +124,6 @@ def steps(plan: Plan) -> int:
         Part.MEMORY: len(plan.memory_records),
         Part.START: plan.starts,
         Part.SWAPS: 1,
+        Part.PAGE: plan.runs * len(page.PAGES),
     }
     return 1 + sum(counts[part] for part in plan.parts)

@@ -37,7 +37,7 @@ class Verdict:
 
 def verdicts(results: Results) -> list[Verdict]:
     """Return a verdict for every target whose part was measured."""
-    parts = (_of_throughput, _of_latency, _of_memory, _of_start, _of_swaps)
+    parts = (_of_throughput, _of_latency, _of_memory, _of_start, _of_swaps, _of_page)
     return [verdict for part in parts for verdict in part(results)]
 
 
@@ -80,6 +80,17 @@ def _of_swaps(results: Results) -> Iterator[Verdict]:
         yield Verdict("longest time without a ranking", gaps, 500, False, "ms")
         growth = ratios([each.final_rss_mib for each in runs], [each.settled_rss_mib for each in runs])
         yield Verdict("memory, after the last versions / after the first five", growth, 1.05, False, "x")
+
+
+def _of_page(results: Results) -> Iterator[Verdict]:
+    if results.page:
+        (_, alone), (pages, watched) = sorted(results.page.items())
+        rates = ratios([each.records_per_second for each in watched], [each.records_per_second for each in alone])
+        yield Verdict(f"throughput, with {pages} open pages / with none", rates, 0.95, True, "x")
+        # Who reads the pages competes for this machine's cores; that is not the service's own cost, and this is.
+        name = attrgetter("cpu_microseconds_per_record")
+        costs = ratios([*map(name, watched)], [*map(name, alone)])
+        yield Verdict(f"CPU per record, with {pages} open pages / with none", costs, 1.05, False, "x")
 
 
 def _compare(

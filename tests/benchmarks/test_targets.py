@@ -68,6 +68,16 @@ def test_too_much_memory_and_too_slow_a_start_are_misses() -> None:
     assert _missed(results) == missed
 
 
+def test_open_pages_that_cost_the_stream_too_much_are_misses() -> None:
+    results = Results(page={0: [throughput(rate=100, cpu=10)], 100: [throughput(rate=95, cpu=10.5)]})
+    assert _missed(results) == []
+    results.page[100] = [throughput(rate=94, cpu=10.6)]
+    assert _missed(results) == [
+        "throughput, with 100 open pages / with none",
+        "CPU per record, with 100 open pages / with none",
+    ]
+
+
 def test_the_median_of_the_rounds_decides() -> None:
     results = _results()
     results.latency = {
