@@ -14,8 +14,8 @@ logger = logging.getLogger(__name__)
 MOST = 200
 """Watchers at a time; they are not among the connections that a `Listener` counts."""
 EVERY_SECONDS = 0.25
-# One part work, 49 parts rest: however many watch and whatever is shown, it takes a fiftieth of the event loop's time.
-REST = 49
+# One part work, 99 parts rest: however many watch and whatever is shown, it takes a hundredth of the event loop's time.
+REST = 99
 # Sent without a break they would keep the event loop from the stream for milliseconds.
 SENT_AT_ONCE = 10
 NOTHING = b": nothing to tell\n\n"

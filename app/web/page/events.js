@@ -1,6 +1,7 @@
 // The connection to the worker: open while the page is seen and not paused, and opened again when it is lost.
 
-const QUIET_MS = 10000;
+// Longer than the worker ever rests between two events.
+const QUIET_MS = 30000;
 const AGAIN_MS = 10000;
 
 export class Events {
