@@ -42,6 +42,7 @@ class Plan:
         pace: how records arrive for latency.
         memory_records: the small and the large backlog of the memory part.
         starts: how often the start is measured.
+        page_records: the backlog that is worked off while pages are opened and closed.
         versions: how many versions of the model come in while records are ranked.
         hidden: the widths of the model's hidden layers.
     """
@@ -54,6 +55,7 @@ class Plan:
     pace: Pace = _PACE
     memory_records: tuple[int, int] = (20_000, 1_000_000)
     starts: int = 5
+    page_records: int = 3_000_000
     versions: int = 20
     hidden: tuple[int, ...] = (64, 64)
 
@@ -76,6 +78,7 @@ QUICK = Plan(
     pace=Pace(rate=1000, warm_up_s=2, seconds=5),
     memory_records=(20_000, 200_000),
     starts=1,
+    page_records=300_000,
     versions=3,
 )
 """A smoke run of about two minutes: its figures show that everything works, not how well."""

@@ -55,7 +55,7 @@ def text(plan: Plan, results: Results, found: Sequence[Verdict]) -> str:
         _memory(results),
         _start(results),
         _swaps(results),
-        _page(plan, results),
+        _page(results),
     ]
     return "\n\n".join(filter(None, [*parts, _targets(found)]))
 
@@ -148,17 +148,14 @@ def _swaps(results: Results) -> str:
     return table([f"{first.versions} versions come in, {first.records:,} records", ""], rows)
 
 
-def _page(plan: Plan, results: Results) -> str:
-    rows = [
-        [
-            f"{pages}",
-            f"{plan.records:,}",
-            spread([each.records_per_second for each in runs], 0),
-            spread([each.cpu_microseconds_per_record for each in runs], 1),
-        ]
-        for pages, runs in sorted(results.page.items())
-    ]
-    return table(["open pages", "backlog", "records/s", "CPU us/record"], rows) if rows else ""
+def _page(results: Results) -> str:
+    rows = []
+    for pages in sorted({each.pages for each in results.page}):
+        windows = [each for each in results.page if each.pages == pages]
+        rates = spread([each.records_per_second for each in windows], 0)
+        costs = spread([each.cpu_microseconds_per_record for each in windows], 1)
+        rows.append([f"{pages}", f"{len(windows)}", rates, costs])
+    return table(["open pages", "windows", "records/s", "CPU us/record"], rows) if rows else ""
 
 
 def _targets(found: Sequence[Verdict]) -> str:

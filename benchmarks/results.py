@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from benchmarks.contenders import Contender
 from benchmarks.latency import Latency
 from benchmarks.memory import Memory
+from benchmarks.page import Window
 from benchmarks.startup import Startup
 from benchmarks.swaps import Swaps
 from benchmarks.throughput import Throughput
@@ -12,14 +13,11 @@ from benchmarks.throughput import Throughput
 
 @dataclass(slots=True)
 class Results:
-    """Raw figures; the lists hold one entry per round, in order, and stay empty where a part was not measured.
-
-    `page` is by the number of open pages.
-    """
+    """Raw figures; the lists hold one entry per round, in order, and stay empty where a part was not measured."""
 
     throughput: dict[Contender, list[Throughput]] = field(default_factory=dict)
     latency: dict[Contender, list[Latency]] = field(default_factory=dict)
     memory: list[Memory] = field(default_factory=list)
     start: list[Startup] = field(default_factory=list)
     swaps: list[Swaps] = field(default_factory=list)
-    page: dict[int, list[Throughput]] = field(default_factory=dict)
+    page: list[Window] = field(default_factory=list)

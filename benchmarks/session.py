@@ -44,6 +44,8 @@ class Session:
                 self._measure_start()
             if Part.SWAPS in self._plan.parts:
                 self._measure_swaps(folder / "versions")
+            if Part.PAGE in self._plan.parts:
+                self._measure_page()
         return self._results
 
     def _prepare(self, stack: ExitStack, folder: Path) -> None:
@@ -63,18 +65,6 @@ class Session:
         if Part.LATENCY in self._plan.parts:
             for contender in order(LATENCY_CONTENDERS, turn):
                 self._measure_latency(contender, name)
-
-        if Part.PAGE in self._plan.parts:
-            for pages in page.PAGES if turn % 2 == 0 else reversed(page.PAGES):
-                self._measure_page(pages, name)
-
-    def _measure_page(self, pages: int, name: str) -> None:
-        self._progress.begin(f"{name}, throughput with {pages} open pages")
-        got = page.measure(self._stage, pages, self._plan.records, self._answers)
-        self._results.page.setdefault(pages, []).append(got)
-        self._progress.finish(
-            f"{got.records_per_second:,.0f} records/s, {got.cpu_microseconds_per_record:.1f} us of CPU a record"
-        )
 
     def _measure_throughput(self, contender: Contender, name: str) -> None:
         records = self._plan.backlog(contender)
@@ -115,6 +105,11 @@ class Session:
         self._results.swaps.append(got)
         self._progress.finish(f"p99 {got.during_p99_ms:.1f} ms meanwhile, {got.outside_p99_ms:.1f} ms at other times")
 
+    def _measure_page(self) -> None:
+        self._progress.begin(f"pages are opened and closed while {self._plan.page_records:,} records are ranked")
+        self._results.page += page.measure(self._stage, self._plan.page_records, self._answers)
+        self._progress.finish(f"{len(self._results.page)} windows, half of them with {page.PAGES} pages")
+
 
 def steps(plan: Plan) -> int:
     """How many steps a session of *plan* has."""
@@ -124,6 +119,6 @@ def steps(plan: Plan) -> int:
         Part.MEMORY: len(plan.memory_records),
         Part.START: plan.starts,
         Part.SWAPS: 1,
-        Part.PAGE: plan.runs * len(page.PAGES),
+        Part.PAGE: 1,
     }
     return 1 + sum(counts[part] for part in plan.parts)

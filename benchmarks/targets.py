@@ -83,14 +83,16 @@ def _of_swaps(results: Results) -> Iterator[Verdict]:
 
 
 def _of_page(results: Results) -> Iterator[Verdict]:
-    if results.page:
-        (_, alone), (pages, watched) = sorted(results.page.items())
-        rates = ratios([each.records_per_second for each in watched], [each.records_per_second for each in alone])
-        yield Verdict(f"throughput, with {pages} open pages / with none", rates, 0.95, True, "x")
-        # Who reads the pages competes for this machine's cores; that is not the service's own cost, and this is.
-        name = attrgetter("cpu_microseconds_per_record")
-        costs = ratios([*map(name, watched)], [*map(name, alone)])
-        yield Verdict(f"CPU per record, with {pages} open pages / with none", costs, 1.05, False, "x")
+    watched = [each for each in results.page if each.pages]
+    alone = [each for each in results.page if not each.pages]
+    if not watched:
+        return
+    beside = f"with {watched[0].pages} open pages / with none"
+    rates = ratios([each.records_per_second for each in watched], [each.records_per_second for each in alone])
+    yield Verdict(f"throughput, {beside}", rates, 0.95, True, "x")
+    # Who reads the pages competes for this machine's cores; that is not the service's own cost, and this is.
+    name = attrgetter("cpu_microseconds_per_record")
+    yield Verdict(f"CPU per record, {beside}", ratios([*map(name, watched)], [*map(name, alone)]), 1.05, False, "x")
 
 
 def _compare(

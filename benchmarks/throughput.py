@@ -14,8 +14,6 @@ All contenders are treated alike.
 """
 
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 from confluent_kafka import Message
@@ -43,22 +41,8 @@ class Throughput:
     peak_rss_mib: float
 
 
-def measure(
-    stage: Stage,
-    contender: Contender,
-    records: int,
-    answers: AnswerKey,
-    *,
-    beside: Callable[[Running], AbstractContextManager[None]] = lambda _: nullcontext(),
-) -> Throughput:
+def measure(stage: Stage, contender: Contender, records: int, answers: AnswerKey) -> Throughput:
     """Measure one run of *records* and check every output.
-
-    Args:
-        stage: the broker and the model.
-        contender: who is measured.
-        records: the backlog.
-        answers: what TensorFlow says.
-        beside: what goes on meanwhile, from before the backlog is written.
 
     Raises:
         BenchmarkFailed: it did not publish each record once, with the right answer, or did not commit them all.
@@ -67,8 +51,7 @@ def measure(
     with stage.cluster.fresh_topics() as topics:
         with stage.run(contender, topics, Tuning.THROUGHPUT) as running:
             prime(stage, running, topics)
-            with beside(running):
-                result = _work_off(stage, running, topics, records)
+            result = _work_off(stage, running, topics, records)
         if (committed := stage.cluster.committed(topics)) != total:
             raise BenchmarkFailed(f"{contender.full_name}: {committed} of {total} records are committed")
         outputs = read_all(stage.cluster, topics.output)
