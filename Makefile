@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 SHELL := /bin/bash
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-gpu lint format bench chaos lock docs clean
+.PHONY: help demo test chromium test-gpu lint format bench chaos lock docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -18,9 +18,12 @@ $(VENV)/%.installed: requirements/%.txt pyproject.toml
 demo: $(VENV)/demo.installed ## a broker, a model, the service and real records, on this machine (ARGS="--keep" leaves it running)
 	@$(BIN)/streamrank demo $(ARGS)
 
-# Two files at a time: most of the tests wait for brokers.
-test: $(VENV)/dev.installed ## all tests (ARGS="-k batcher" picks some)
+# Two files at a time: most of the tests wait for brokers. Where a browser is required it is installed first.
+test: $(VENV)/dev.installed $(if $(filter 1,$(REQUIRE_CHROMIUM)),chromium) ## all tests (ARGS="-k batcher" picks some)
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+
+chromium: ## the browser for the tests of the page, where there is none (needs root, on Debian)
+	@scripts/chromium.sh
 
 test-gpu: ## the tests that need a GPU (makes an environment of its own in .venv-gpu, 7 GB)
 	@$(MAKE) --no-print-directory .venv-gpu/dev-gpu.installed VENV=.venv-gpu

@@ -25,7 +25,7 @@ from app.limit import BatchLimit
 from app.metrics import Metrics
 from app.outbox import Outbox
 from app.outcome import Outcomes
-from app.pipeline import Pipeline
+from app.pipeline import Pipeline, Published, to_nobody
 from app.progress import Progress
 from app.ranking import Ranking, RecordRanking
 from app.scoring import Scorer
@@ -192,6 +192,7 @@ def make_pipeline(
     on_failure: Callable[[BaseException], None],
     standings: Standings | None = None,
     conflation: Callable[[Launch, int], Conflation] | None = None,
+    on_published: Published = to_nobody,
 ) -> Pipeline:
     """Return the pipeline around *rank*; it runs on the current event loop."""
     kafka = settings.kafka
@@ -211,6 +212,7 @@ def make_pipeline(
         drain_seconds=kafka.session_timeout_ms / 1000 / 2,
         standings=standings,
         conflation=conflation if settings.standings.conflate else None,
+        on_published=on_published,
     )
 
 

@@ -170,6 +170,10 @@ class RecordHistogram(Collector):
         self._counts += np.bincount(np.searchsorted(self._bounds, values), minlength=len(self._counts))
         self._sum += float(values.sum())
 
+    def describe(self) -> Iterator[HistogramMetricFamily]:
+        """Yield the family without counts, so that it can be asked for by name."""
+        yield HistogramMetricFamily(self._info.name, self._info.meaning)
+
     def collect(self) -> Iterator[HistogramMetricFamily]:
         """Yield the one family, with cumulated counts."""
         cumulated = self._counts.cumsum().tolist()

@@ -38,6 +38,14 @@ class PipelineObserver(Protocol):
         """The group's partitions were shared out anew."""
 
 
+Published = Callable[[Chunk, Sequence[Outcome]], None]
+"""Shown a chunk, and what became of each of its records, once the broker has confirmed all of it."""
+
+
+def to_nobody(_chunk: Chunk, _outcomes: Sequence[Outcome]) -> None:
+    """Show it to nobody."""
+
+
 class Pipeline:
     """Take chunks of any partitions and bring each record to the output or the dead-letter topic.
 
@@ -53,6 +61,7 @@ class Pipeline:
         standings: what is ranked across records; None: nothing is.
         conflation: given how to launch a round, and up to which offset nothing is left out, makes what leaves out
             records that newer ones overtake; None: every record is worked on.
+        on_published: shown what is confirmed.
     """
 
     def __init__(
@@ -68,6 +77,7 @@ class Pipeline:
         drain_seconds: float,
         standings: Standings | None = None,
         conflation: Callable[[Launch, int], Conflation] | None = None,
+        on_published: Published = to_nobody,
     ) -> None:
         self._rank = rank
         self._outbox = outbox
@@ -79,6 +89,7 @@ class Pipeline:
         self.drain_seconds = drain_seconds
         self._standings = standings
         self._conflation = conflation
+        self._on_published = on_published
         self._lanes: dict[TP, Lane] = {}
         self._conflations: dict[TP, Conflation] = {}
         # Where something was left out that counts after all, up to here.
@@ -234,3 +245,4 @@ class Pipeline:
         self._lost.pop(TP(*work.chunk.tp), None)
         overtaken = sum(map(len, work.overtaken.values()))
         self._observer.confirmed(work.chunk, work.outcomes.result(), overtaken)
+        self._on_published(work.chunk, work.outcomes.result())

@@ -35,6 +35,8 @@ from app.kafka.lag import LagWatch
 from app.kafka.producers import producer_factory
 from app.kafka.routing import Router
 from app.kafka.transport import ChunkApp
+from app.live.newest import Newest
+from app.live.view import View
 from app.metrics import Metrics
 from app.pipeline import Pipeline
 from app.progress import Progress
@@ -98,6 +100,7 @@ class Worker:
         self._load = load
         self._metrics = Metrics()
         self._health = Health(settings)
+        self._newest = Newest()
         self._app: ChunkApp | None = None
         self._pipeline: Pipeline | None = None
         self._rollout: Rollout | None = None
@@ -120,7 +123,11 @@ class Worker:
             self._fail(error)
             return 1
         self._web = WebServer(
-            self._metrics.registry, unready=health.unready, unhealthy=health.unhealthy, status=health.status
+            self._metrics.registry,
+            unready=health.unready,
+            unhealthy=health.unhealthy,
+            status=health.status,
+            shown=View(self._settings, health, self._metrics.registry, self._newest),
         )
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, self._on_signal, number)
@@ -250,6 +257,7 @@ class Worker:
             on_failure=self._fail,
             standings=standings,
             conflation=None if standings is None else partial(self._make_conflation, rollout),
+            on_published=self._newest.published,
         )
         return self._pipeline, scorer, rollout
 

@@ -17,6 +17,7 @@ class Part(StrEnum):
     SWAPS = "swaps"
     RACES = "races"
     OUTAGE = "outage"
+    PAGE = "page"
 
 
 THROUGHPUT_CONTENDERS = (
@@ -44,6 +45,7 @@ class Plan:
         pace: how records arrive for latency.
         memory_records: the small and the large backlog of the memory part.
         starts: how often the start is measured.
+        page_records: the backlog that is worked off while pages are opened and closed.
         versions: how many versions of the model come in while records are ranked.
         hidden: the widths of the model's hidden layers.
         stopped_s: how long nobody ranks, in seconds.
@@ -57,6 +59,7 @@ class Plan:
     pace: Pace = _PACE
     memory_records: tuple[int, int] = (20_000, 1_000_000)
     starts: int = 5
+    page_records: int = 3_000_000
     versions: int = 20
     hidden: tuple[int, ...] = (64, 64)
     stopped_s: float = 60.0
@@ -80,6 +83,7 @@ QUICK = Plan(
     pace=Pace(rate=1000, warm_up_s=2, seconds=5),
     memory_records=(20_000, 200_000),
     starts=1,
+    page_records=300_000,
     versions=3,
     stopped_s=10.0,
 )

@@ -49,8 +49,16 @@ _SWAPS: _Figures[Swaps] = (
 
 def text(plan: Plan, results: Results, found: Sequence[Verdict]) -> str:
     """Return all tables; figures are medians with the lowest and the highest in parentheses."""
-    parts = [_throughput(plan, results), _latency(plan, results), _memory(results), _start(results), _swaps(results)]
-    parts += [_races(plan, results), _outages(plan, results)]
+    parts = [
+        _throughput(plan, results),
+        _latency(plan, results),
+        _memory(results),
+        _start(results),
+        _swaps(results),
+        _page(results),
+        _races(plan, results),
+        _outages(plan, results),
+    ]
     return "\n\n".join(filter(None, [*parts, _targets(found)]))
 
 
@@ -162,6 +170,16 @@ def _outages(plan: Plan, results: Results) -> str:
     ]
     head = [f"nobody ranked for {plan.stopped_s:.0f} s", "waited", "rankings read", "s from ready until current"]
     return table(head, rows) if rows else ""
+
+
+def _page(results: Results) -> str:
+    rows = []
+    for pages in sorted({each.pages for each in results.page}):
+        windows = [each for each in results.page if each.pages == pages]
+        rates = spread([each.records_per_second for each in windows], 0)
+        costs = spread([each.cpu_microseconds_per_record for each in windows], 1)
+        rows.append([f"{pages}", f"{len(windows)}", rates, costs])
+    return table(["open pages", "windows", "records/s", "CPU us/record"], rows) if rows else ""
 
 
 def _targets(found: Sequence[Verdict]) -> str:

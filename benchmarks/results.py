@@ -6,6 +6,7 @@ from benchmarks.contenders import Contender
 from benchmarks.latency import Latency
 from benchmarks.memory import Memory
 from benchmarks.outage import Outage
+from benchmarks.page import Window
 from benchmarks.startup import Startup
 from benchmarks.swaps import Swaps
 from benchmarks.throughput import Throughput
@@ -22,3 +23,4 @@ class Results:
     swaps: list[Swaps] = field(default_factory=list)
     races: dict[Contender, list[Latency]] = field(default_factory=dict)
     outages: list[Outage] = field(default_factory=list)
+    page: list[Window] = field(default_factory=list)

@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks import latency, memory, model, outage, races, startup, swaps, throughput
+from benchmarks import latency, memory, model, outage, page, races, startup, swaps, throughput
 from benchmarks.cluster import apache_kafka
 from benchmarks.contenders import Contender, Stage
 from benchmarks.load import Kind
@@ -49,6 +49,8 @@ class Session:
             if Part.OUTAGE in self._plan.parts:
                 for conflated in (True, False):
                     self._measure_outage(conflated=conflated)
+            if Part.PAGE in self._plan.parts:
+                self._measure_page()
         return self._results
 
     def _prepare(self, stack: ExitStack, folder: Path) -> None:
@@ -126,6 +128,11 @@ class Session:
         self._results.swaps.append(got)
         self._progress.finish(f"p99 {got.during_p99_ms:.1f} ms meanwhile, {got.outside_p99_ms:.1f} ms at other times")
 
+    def _measure_page(self) -> None:
+        self._progress.begin(f"pages are opened and closed while {self._plan.page_records:,} records are ranked")
+        self._results.page += page.measure(self._stage, self._plan.page_records, self._answers)
+        self._progress.finish(f"{len(self._results.page)} windows, half of them with {page.PAGES} pages")
+
 
 def steps(plan: Plan) -> int:
     """How many steps a session of *plan* has."""
@@ -137,5 +144,6 @@ def steps(plan: Plan) -> int:
         Part.SWAPS: 1,
         Part.RACES: plan.runs * len(RACES_CONTENDERS),
         Part.OUTAGE: 2,
+        Part.PAGE: 1,
     }
     return 1 + sum(counts[part] for part in plan.parts)

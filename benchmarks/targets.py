@@ -37,7 +37,7 @@ class Verdict:
 
 def verdicts(results: Results) -> list[Verdict]:
     """Return a verdict for every target whose part was measured."""
-    parts = (_of_throughput, _of_latency, _of_memory, _of_start, _of_swaps, _of_races, _of_outage)
+    parts = (_of_throughput, _of_latency, _of_memory, _of_start, _of_swaps, _of_page, _of_races, _of_outage)
     return [verdict for part in parts for verdict in part(results)]
 
 
@@ -95,6 +95,19 @@ def _of_outage(results: Results) -> Iterator[Verdict]:
         yield Verdict("rankings current after an outage, from ready", Spread.of(with_it), 2, False, "s")
     if with_it and without:
         yield Verdict("the same, without / with conflation", ratios(without, with_it), 1, True, "x")
+
+
+def _of_page(results: Results) -> Iterator[Verdict]:
+    watched = [each for each in results.page if each.pages]
+    alone = [each for each in results.page if not each.pages]
+    if not watched:
+        return
+    beside = f"with {watched[0].pages} open pages / with none"
+    rates = ratios([each.records_per_second for each in watched], [each.records_per_second for each in alone])
+    yield Verdict(f"throughput, {beside}", rates, 0.95, True, "x")
+    # Who reads the pages competes for this machine's cores; that is not the service's own cost, and this is.
+    name = attrgetter("cpu_microseconds_per_record")
+    yield Verdict(f"CPU per record, {beside}", ratios([*map(name, watched)], [*map(name, alone)]), 1.05, False, "x")
 
 
 def _compare(

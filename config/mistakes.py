@@ -22,6 +22,7 @@ _ALLOWED = {
     "less_than_equal": "must be at most {le}",
     "literal_error": "must be {expected}",
     "string_too_long": "must have at most {max_length} characters",
+    "too_long": "must have at most {max_length} entries",
     "value_error": "{error}",
 }
 """What pydantic's errors mean for a person, by the error's type or the word that it begins with."""

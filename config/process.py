@@ -100,7 +100,7 @@ class HttpSettings(Group):
         ge=0,
         le=65535,
         validation_alias="HTTP_PORT",
-        description="/metrics /livez /readyz /status; 0 = any free port",
+        description="the page, /metrics /livez /readyz /status; 0 = any free port",
     )
 
 

@@ -12,6 +12,7 @@ from config.errors import SettingsError
 from config.kafka import KafkaSettings
 from config.mistakes import misspelt, unavailable, wrong
 from config.model import InputSettings, ModelSettings, RankSettings
+from config.page import PageSettings
 from config.planned import PLANNED
 from config.process import BatchSettings, FreshnessSettings, HttpSettings, ServiceSettings
 from config.ranking import no_state_topic, not_ranked_so
@@ -29,6 +30,7 @@ __all__ = [
     "InputSettings",
     "KafkaSettings",
     "ModelSettings",
+    "PageSettings",
     "RankSettings",
     "SecuritySettings",
     "ServiceSettings",
@@ -63,6 +65,7 @@ class Settings(BaseSettings):
     standings: StandingsSettings
     freshness: FreshnessSettings
     http: HttpSettings
+    page: PageSettings
     service: ServiceSettings
 
     @classmethod

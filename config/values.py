@@ -70,6 +70,18 @@ def _paths(value: str | Mapping[str, str]) -> Any:
     return paths
 
 
+def _path_list(value: str | tuple[str, ...]) -> Any:
+    if not isinstance(value, str):
+        return value
+    paths = _json(value)
+    if not isinstance(paths, list):
+        raise ValueError('must be a JSON list such as ["position", "lap.number"]')
+    for path in paths:
+        if not isinstance(path, str) or not _PATH.fullmatch(path):
+            raise ValueError(rf"must hold dotted paths (a dot in a name is written \.), not {path!r}")
+    return tuple(paths)
+
+
 def _json(text: str) -> Any:
     try:
         return json.loads(text)
@@ -189,6 +201,9 @@ FieldPaths = Annotated[
     PlainSerializer(dict, return_type=dict[str, str]),
 ]
 """A read-only mapping from a model's inputs to dotted paths; JSON text is read too."""
+
+Paths = Annotated[tuple[str, ...], BeforeValidator(_path_list)]
+"""Dotted paths in a record; JSON text is read too."""
 
 Device = Annotated[str, AfterValidator(_device)]
 """`auto`, `cpu`, `gpu` or `gpu:N`."""

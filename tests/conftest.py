@@ -1,4 +1,7 @@
-"""Brokers for the tests: one of each kind per session, started when a test first asks for it, and one to be killed."""
+"""Brokers for the tests: one of each kind per session, started when a test first asks for it, and one to be killed.
+
+A browser, too.
+"""
 
 import logging
 from collections.abc import Iterator
@@ -14,6 +17,7 @@ from tests.broker.proxy import Proxy
 from tests.broker.secure_kafka import SecureKafka
 from tests.broker.session import Broker, SessionBroker
 from tests.broker.topics import Topics, fresh_topics
+from tests.browser.chromium import Chrome, chromium, why_no_chromium
 
 _SESSION_BROKER = pytest.StashKey[SessionBroker]()
 _BROKERS = pytest.StashKey[list[str]]()
@@ -102,6 +106,15 @@ def topics(kafka: Broker) -> Iterator[Topics]:
     """An input, an output and a dead-letter topic of four partitions and a consumer group, all of this test's own."""
     with fresh_topics(kafka) as fresh:
         yield fresh
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
+    """A headless Chromium."""
+    if missing := why_no_chromium():
+        pytest.skip(missing)
+    with chromium(tmp_path_factory.mktemp("chromium")) as driver:
+        yield driver
 
 
 @pytest.fixture

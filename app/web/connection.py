@@ -25,6 +25,12 @@ class Connection(asyncio.Protocol):
         """End it now; what was not sent yet is thrown away."""
         self._transport.abort()
 
+    def hand_over(self, to: asyncio.Protocol) -> None:
+        """Let *to* talk with the client from now on, for as long as it likes; for whoever did so far it is lost."""
+        self._end(None)
+        self._transport.set_protocol(to)
+        to.connection_made(self._transport)
+
     # -- asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -57,6 +63,9 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End."""
+        self._end(exc)
+
+    def _end(self, exc: Exception | None) -> None:
         self._deadline.cancel()
         del self._among[self]
         self._protocol.connection_lost(exc)

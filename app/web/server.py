@@ -1,4 +1,4 @@
-"""The HTTP port: metrics for Prometheus, health for orchestrators, status for people."""
+"""The HTTP port: metrics for Prometheus, health for orchestrators, status and a live page for people."""
 
 import asyncio
 import logging
@@ -11,13 +11,18 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from app.errors import StartFailed
+from app.web.connection import Connection
 from app.web.exposition import CONTENT_TYPE_LATEST, Exposition
+from app.web.files import page_files
+from app.web.hub import Hub, Shown
 from app.web.listener import Listener
 
 logger = logging.getLogger(__name__)
 
 METHODS = ("GET", "HEAD")
 STOP_SECONDS = 1.0
+FULL_SECONDS = 30
+"""When one who cannot watch, since too many do, may ask again."""
 _OPTIONS: dict[str, Any] = {
     "access_log": None,
     "max_line_size": 8190,
@@ -27,13 +32,16 @@ _OPTIONS: dict[str, Any] = {
 
 
 class WebServer:
-    """Serve `/metrics`, `/livez`, `/readyz` and `/status`; GET and HEAD only, one answer per connection.
+    """Serve `/metrics`, `/livez`, `/readyz`, `/status` and the page at `/`; GET and HEAD only, one answer a connection.
+
+    The answer to `/events` has no end: it is the page's events, one after the other.
 
     Args:
         registry: the metrics.
         unready: why the worker is not ready; None when it is.
         unhealthy: why only a restart would help; None when it would not.
         status: what `/status` shows.
+        shown: what the page shows.
     """
 
     def __init__(
@@ -43,6 +51,7 @@ class WebServer:
         unready: Callable[[], str | None],
         unhealthy: Callable[[], str | None],
         status: Callable[[], dict[str, Any]],
+        shown: Shown,
     ) -> None:
         self._exposition = Exposition(registry)
         self._unready = unready
@@ -53,7 +62,9 @@ class WebServer:
             "/livez": self._livez,
             "/readyz": self._readyz,
             "/status": self._about,
+            **{path: each.answer for path, each in page_files().items()},
         }
+        self._hub = Hub(shown)
         self._listener = Listener(self._protocol)
         self._server: web.Server | None = None
 
@@ -72,6 +83,7 @@ class WebServer:
     async def stop(self) -> None:
         """Stop listening, let answers that are being written get out, end all connections."""
         await self._listener.stop()
+        await self._hub.stop()
         if self._server is not None:
             self._server.pre_shutdown()
             await self._server.shutdown(STOP_SECONDS)
@@ -90,13 +102,29 @@ class WebServer:
 
     async def _page(self, request: web.BaseRequest) -> web.Response:
         page = self._pages.get(request.path)
-        if page is None:
+        if page is None and request.path != "/events":
             return _plain(HTTPStatus.NOT_FOUND)
         if request.method not in METHODS:
             refusal = _plain(HTTPStatus.METHOD_NOT_ALLOWED)
             refusal.headers["Allow"] = ", ".join(METHODS)
             return refusal
-        return await page()
+        return self._events(request) if page is None else await page()
+
+    def _events(self, request: web.BaseRequest) -> web.Response:
+        # A browser says where a request comes from: another site's page could not read the events, but take all places.
+        if request.headers.get("Sec-Fetch-Site", "same-origin") not in {"same-origin", "none"}:
+            return _plain(HTTPStatus.FORBIDDEN)
+        if self._hub.is_full:
+            refusal = _plain(HTTPStatus.SERVICE_UNAVAILABLE)
+            refusal.headers["Retry-After"] = str(FULL_SECONDS)
+            return refusal
+        transport = request.transport
+        if request.method == "GET" and transport is not None:
+            connection = transport.get_protocol()
+            assert isinstance(connection, Connection)  # noqa: S101 - the listener makes no other
+            connection.hand_over(self._hub.watcher())
+        # Of a GET nobody sees it: the connection is the watcher's now.
+        return web.Response(content_type="text/event-stream")
 
     async def _metrics(self) -> web.Response:
         return web.Response(body=await self._exposition.text(), headers={"Content-Type": CONTENT_TYPE_LATEST})
@@ -113,7 +141,12 @@ class WebServer:
 
 
 class _Protocol(web.RequestHandler):
-    """aiohttp's, except for what it says of requests that it cannot read."""
+    """aiohttp's, except for what becomes of requests that it cannot read, and of connections that it has lost."""
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Forget the connection; aiohttp would close it, and it may have been handed over."""
+        self.transport = None
+        super().connection_lost(exc)
 
     def handle_error(
         self,

@@ -18,7 +18,7 @@ from app.backoff import Backoff
 from app.batching import Batcher, Dispatch
 from app.codecs.json import JsonDecoder
 from app.codecs.prediction import PredictionEncoder
-from app.errors import ModelFailed, ProducerFenced, ProducerLost, PublishFailed
+from app.errors import ModelFailed, ProducerFenced, ProducerLost, PublishFailed, RejectedRecord
 from app.freshness import Freshness
 from app.kafka.chunk import Chunk
 from app.kafka.client import Client
@@ -124,6 +124,7 @@ class Rig:
         self.lost: list[TP] = []
         self.fenced: list[TP] = []
         self.dispatches: list[Dispatch] = []
+        self.published: list[tuple[Chunk, Sequence[Outcome]]] = []
         self.metrics = Metrics()
         self._executor = ThreadPoolExecutor(options.get("max_in_flight", 1))
         self._producer = options.get("producer", outlet)
@@ -157,6 +158,7 @@ class Rig:
             on_fenced=self.fenced.append,
             on_failure=self.failures.append,
             drain_seconds=options.get("drain_seconds", 30),
+            on_published=self._published,
         )
 
     async def __aenter__(self) -> "Rig":
@@ -181,6 +183,10 @@ class Rig:
             confirmed = {dict(each.headers)["source-offset"] for _, _, each in self.outlet.confirmed}
             assert {b"%d" % each.offset for each in taken} <= confirmed
         self.acknowledged.append(taken)
+
+    def _published(self, shown: Chunk, outcomes: Sequence[Outcome]) -> None:
+        assert shown not in self.acknowledged
+        self.published.append((shown, outcomes))
 
     async def wait_for(self, condition: Callable[[], bool]) -> None:
         async with asyncio.timeout(30):
@@ -208,6 +214,17 @@ def ids(records: Sequence[Outgoing | Record]) -> list[str]:
 
 def reasons(records: Sequence[Outgoing | Record]) -> list[bytes]:
     return [dict(each.headers)["error-reason"] for each in records]
+
+
+async def test_what_is_confirmed_is_shown_once_with_its_records_before_it_is_acknowledged():
+    async with Rig(NumpyModel(), Outlet()) as rig:
+        first, second = rows(0, 1, 2), chunk(record(2, b"{"), record(3, row("r3", 1, 2, 3, 4)))
+        rig.accept(first, second)
+        await rig.wait_until_acknowledged(2)
+        assert [shown for shown, _ in rig.published] == [first, second]
+        kinds = [[type(outcome) for outcome in outcomes] for _, outcomes in rig.published]
+        assert kinds == [[bytes, bytes], [RejectedRecord, bytes]]
+        assert b'"id":"r1"' in rig.published[0][1][1]
 
 
 async def test_each_record_of_a_chunk_becomes_a_prediction_or_a_dead_letter():

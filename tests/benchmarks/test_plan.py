@@ -23,6 +23,6 @@ def test_only_a_full_run_bears_no_suffix() -> None:
 
 
 def test_steps_are_counted_for_the_parts_that_run() -> None:
-    # One for the broker; five, four and two contenders per round; two backlogs; one start; once versions; two outages.
-    assert steps(QUICK) == 1 + 5 + 4 + 2 + 2 + 1 + 1 + 2
+    # One for the broker; five, four and two contenders a round; two backlogs; one start; versions, pages, two outages.
+    assert steps(QUICK) == 1 + 5 + 4 + 2 + 2 + 1 + 1 + 1 + 2
     assert steps(Plan(parts=(Part.LATENCY,), runs=2)) == 1 + 2 * 4

@@ -1,8 +1,11 @@
+from dataclasses import replace
+
 import pytest
 
 from benchmarks.contenders import Contender
 from benchmarks.memory import Memory
 from benchmarks.outage import Outage
+from benchmarks.page import Window
 from benchmarks.results import Results
 from benchmarks.targets import Verdict, verdicts
 from tests.benchmarks.figures import latency, startup, throughput
@@ -67,6 +70,17 @@ def test_too_much_memory_and_too_slow_a_start_are_misses() -> None:
     results.start = [startup(ready=10.1)]
     missed = ["peak memory, 1,000,000 less 20,000 waiting records", "start to ready"]
     assert _missed(results) == missed
+
+
+def test_open_pages_that_cost_the_stream_too_much_are_misses() -> None:
+    alone = Window(pages=0, records=200, records_per_second=100, cpu_microseconds_per_record=10)
+    results = Results(page=[alone, replace(alone, pages=100, records_per_second=95, cpu_microseconds_per_record=10.5)])
+    assert _missed(results) == []
+    results.page[1] = replace(alone, pages=100, records_per_second=94, cpu_microseconds_per_record=10.6)
+    assert _missed(results) == [
+        "throughput, with 100 open pages / with none",
+        "CPU per record, with 100 open pages / with none",
+    ]
 
 
 def test_the_median_of_the_rounds_decides() -> None:

@@ -12,6 +12,8 @@ SIZES_RULE = "must be numbers from 1 to 2147483647 with commas between, such as 
 SIZE_RULE = "must be a number of bytes, or a size such as 64MiB or 500 kB (B, kB, MB, GB, KiB, MiB, GiB)"
 FIELDS_RULE = 'must be a JSON object such as {"pixels": "image.pixels"}'
 PATH_RULE = r"must give every input a dotted path (a dot in a name is written \.), not "
+PATHS_RULE = 'must be a JSON list such as ["position", "lap.number"]'
+PATH_OF_PAGE = r"must hold dotted paths (a dot in a name is written \.), not "
 DEVICE_RULE = "must be auto, cpu, gpu or gpu:N, where N counts from 0"
 DERIVED = "DEAD_LETTER_TOPIC=<INPUT_TOPIC>.dead-letters"
 SCHEMES = "s3, gs, az, https, http"
@@ -83,6 +85,13 @@ WRONG = [
     ("FRESHNESS_ACTION", "drop", "must be 'dead_letter' or 'skip'"),
     ("HTTP_PORT", "65536", "must be at most 65535"),
     ("HTTP_PORT", "tcp://10.0.0.1:80", "must be a whole number"),
+    ("PAGE_SHOWS_RECORDS", "some", "must be true or false"),
+    *(("PAGE_FIELDS", value, PATHS_RULE) for value in ("position", '{"a": "b"}', "[")),
+    *(("PAGE_FIELDS", f'["{path}"]', PATH_OF_PAGE + repr(path)) for path in ("", "a..b")),
+    ("PAGE_FIELDS", "[3]", PATH_OF_PAGE + "3"),
+    ("PAGE_FIELDS", '["position"]', "used only with PAGE_SHOWS_RECORDS=true"),
+    ("PAGE_FIELDS", '["a","b","c","d","e","f","g","h","i"]', "must have at most 8 entries"),
+    ("PAGE_SCORES_AS", "odds", "must be 'scores' or 'softmax'"),
     ("SHUTDOWN_TIMEOUT_SECONDS", "0", "must be above 0"),
     ("LOG_LEVEL", "loud", "must be 'DEBUG', 'INFO', 'WARNING', 'ERROR' or 'CRITICAL'"),
     ("LOG_FORMAT", "xml", "must be 'console' or 'json'"),

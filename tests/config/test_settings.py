@@ -98,6 +98,7 @@ def test_the_required_variables_alone_give_the_defaults_of_the_contract() -> Non
         },
         "freshness": {"max_age_ms": 0, "action": "dead_letter"},
         "http": {"host": "0.0.0.0", "port": 8000},  # noqa: S104 the contract's default
+        "page": {"shows_records": False, "fields": (), "scores_as": "scores"},
         "service": {"shutdown_timeout_seconds": 20.0, "log_level": "INFO", "log_format": "console"},
     }
 
@@ -174,6 +175,9 @@ EVERY_VARIABLE = {
     "FRESHNESS_ACTION": ("skip", "skip"),
     "HTTP_HOST": ("::1", "::1"),
     "HTTP_PORT": ("0", 0),
+    "PAGE_SHOWS_RECORDS": ("true", True),
+    "PAGE_FIELDS": (r'["position", "a.b\\.c"]', ("position", r"a.b\.c")),
+    "PAGE_SCORES_AS": ("softmax", "softmax"),
     "SHUTDOWN_TIMEOUT_SECONDS": ("0.5", 0.5),
     "LOG_LEVEL": ("debug", "DEBUG"),
     "LOG_FORMAT": ("json", "json"),
@@ -241,7 +245,7 @@ def test_settings_can_be_written_as_json() -> None:
 def test_by_themselves_settings_read_no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTP", '{"HTTP_PORT": 1}')
 
-    with pytest.raises(ValidationError, match="10 validation errors"):
+    with pytest.raises(ValidationError, match="11 validation errors"):
         Settings()  # type: ignore[call-arg]
 
 

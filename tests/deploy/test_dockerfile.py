@@ -6,10 +6,9 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from prometheus_client import CollectorRegistry
 
 from app.ports import free_ports
-from app.web.server import WebServer
+from tests.app.web.worker import Worker
 
 ROOT = Path(__file__).parents[2]
 
@@ -36,13 +35,15 @@ async def check_health(port: int) -> tuple[int, str]:
 
 @pytest.mark.parametrize(
     ("reason", "expected"),
-    [(None, (0, "")), ("loading the model", (1, "loading the model\n"))],
+    [(None, (0, "")), ("loading the model", (1, "not ready: loading the model\n"))],
     ids=["ready", "not ready"],
 )
 async def test_the_health_check_asks_the_service_itself_whether_it_is_ready(
     reason: str | None, expected: tuple[int, str]
 ) -> None:
-    web = WebServer(CollectorRegistry(), unready=lambda: reason, unhealthy=lambda: None, status=dict)
+    worker = Worker()
+    worker.trouble = reason
+    web = worker.server()
     port = await web.start("127.0.0.1", 0)
     try:
         assert await check_health(port) == expected

@@ -14,7 +14,7 @@ from app.ports import free_ports
 from tests.app.web.rude import LIVEZ, exchange, has_ipv6
 from tests.app.web.worker import Worker, listening
 
-PATHS = ("/metrics", "/livez", "/readyz", "/status")
+PATHS = ("/metrics", "/livez", "/readyz", "/status", "/", "/page.css", "/page.js")
 
 
 @asynccontextmanager
@@ -67,7 +67,10 @@ async def test_only_get_and_head_are_answered(path: str):
                 assert answer.headers["Allow"] == "GET, HEAD"
 
 
-@pytest.mark.parametrize("path", ["/", "/metrics/", "/table", "/router", "/livez/x", "/..%2fstatus", "/%2e%2e/status"])
+@pytest.mark.parametrize(
+    "path",
+    ["/index.html", "/page/page.js", "/metrics/", "/table", "/router", "/livez/x", "/..%2fstatus", "/%2e%2e/status"],
+)
 @pytest.mark.parametrize("method", ["GET", "POST"])
 async def test_there_is_nothing_else(method: str, path: str):
     async with serving(Worker()) as session, session.request(method, URL(path, encoded=True)) as answer:

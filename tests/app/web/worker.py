@@ -20,6 +20,7 @@ class Worker:
         self.registry = CollectorRegistry()
         self.trouble: str | None = None
         self.about: dict[str, Any] = {}
+        self.shown = Watched()
 
     def server(self) -> WebServer:
         return WebServer(
@@ -27,7 +28,26 @@ class Worker:
             unready=lambda: self.trouble and f"not ready: {self.trouble}",
             unhealthy=lambda: self.trouble and f"sick: {self.trouble}",
             status=lambda: self.about,
+            shown=self.shown,
         )
+
+
+class Watched:
+    """What a page shows, and how often that was asked; begun and ended tell when anybody watched."""
+
+    def __init__(self) -> None:
+        self.what: Any = {}
+        self.asked = self.begun = self.ended = 0
+
+    def begin(self) -> None:
+        self.begun += 1
+
+    def end(self) -> None:
+        self.ended += 1
+
+    def now(self) -> Any:
+        self.asked += 1
+        return {"asked": self.asked} | self.what
 
 
 class Slow(Collector):

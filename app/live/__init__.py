@@ -1,0 +1,1 @@
+"""What the live page shows, gathered only while somebody watches."""
