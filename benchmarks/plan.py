@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from benchmarks.contenders import Contender
 from benchmarks.latency import Pace
+from benchmarks.steps import Trial
 
 
 class Part(StrEnum):
@@ -15,6 +16,7 @@ class Part(StrEnum):
     MEMORY = "memory"
     START = "start"
     SWAPS = "swaps"
+    TARGET = "target"
 
 
 THROUGHPUT_CONTENDERS = (
@@ -27,6 +29,7 @@ THROUGHPUT_CONTENDERS = (
 LATENCY_CONTENDERS = (Contender.SERVICE, Contender.EXACTLY_ONCE, Contender.CONFLUENT, Contender.ECHO)
 
 
+_TRIAL = Trial()
 _PACE = Pace(rate=1000, warm_up_s=5, seconds=20)
 
 
@@ -35,7 +38,7 @@ class Plan:
     """The sizes of everything.
 
     Attributes:
-        runs: rounds of throughput and latency; each contender runs once per round.
+        runs: rounds of throughput, latency and target; each contender runs once per round.
         records: backlog of the fast contenders.
         textbook_records: backlog of the textbook agent, which is slower by an order of magnitude.
         pace: how records arrive for latency.
@@ -43,6 +46,7 @@ class Plan:
         starts: how often the start is measured.
         versions: how many versions of the model come in while records are ranked.
         hidden: the widths of the model's hidden layers.
+        trial: the load that rises and falls.
     """
 
     parts: tuple[Part, ...] = tuple(Part)
@@ -55,6 +59,7 @@ class Plan:
     starts: int = 5
     versions: int = 20
     hidden: tuple[int, ...] = (64, 64)
+    trial: Trial = _TRIAL
 
     @property
     def suffix(self) -> str:
@@ -76,6 +81,7 @@ QUICK = Plan(
     memory_records=(20_000, 200_000),
     starts=1,
     versions=3,
+    trial=Trial(loads=(0.1, 0.7, 0.9, 0.4), sizes=(32, 128, 512), seconds=0.5),
 )
 """A smoke run of about two minutes: its figures show that everything works, not how well."""
 

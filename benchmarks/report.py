@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
+from statistics import median
 from typing import Any, TypeVar
 
 from benchmarks.contenders import Contender
@@ -13,6 +14,7 @@ from benchmarks.percentiles import Spread
 from benchmarks.plan import Plan
 from benchmarks.results import Results
 from benchmarks.startup import Startup
+from benchmarks.steps import TARGET, TARGET_MS, tails
 from benchmarks.swaps import Swaps
 from benchmarks.targets import Verdict
 
@@ -49,7 +51,8 @@ _SWAPS: _Figures[Swaps] = (
 
 def text(plan: Plan, results: Results, found: Sequence[Verdict]) -> str:
     """Return all tables; figures are medians with the lowest and the highest in parentheses."""
-    parts = [_throughput(plan, results), _latency(plan, results), _memory(results), _start(results), _swaps(results)]
+    parts = [_throughput(plan, results), _latency(plan, results), _memory(results), _start(results)]
+    parts += [_swaps(results), _target(plan, results)]
     return "\n\n".join(filter(None, [*parts, _targets(found)]))
 
 
@@ -139,6 +142,19 @@ def _swaps(results: Results) -> str:
     runs, first = results.swaps, results.swaps[0]
     rows = [[name, spread([figure(run) for run in runs], 1)] for name, figure in _SWAPS]
     return table([f"{first.versions} versions come in, {first.records:,} records", ""], rows)
+
+
+def _target(plan: Plan, results: Results) -> str:
+    if not results.target:
+        return ""
+    sizes = (TARGET, *plan.trial.sizes)
+    rows = [
+        [f"{load:.0%}", *(f"{tail[size]:.1f}" if size in tail else "-" for size in sizes)]
+        for load, tail in zip(plan.trial.loads, tails(results.target), strict=True)
+    ]
+    done = [median(each.saturated[size] for each in results.target) for size in sizes]
+    rows.append(["rows/s at most", *(f"{each:,.0f}" for each in done)])
+    return table(["p99 ms, by load and batch size", f"{TARGET_MS:g} ms wanted", *map(str, plan.trial.sizes)], rows)
 
 
 def _targets(found: Sequence[Verdict]) -> str:

@@ -6,6 +6,7 @@ from benchmarks.contenders import Contender
 from benchmarks.latency import Latency
 from benchmarks.memory import Memory
 from benchmarks.startup import Startup
+from benchmarks.steps import Steps
 from benchmarks.swaps import Swaps
 from benchmarks.throughput import Throughput
 
@@ -19,3 +20,4 @@ class Results:
     memory: list[Memory] = field(default_factory=list)
     start: list[Startup] = field(default_factory=list)
     swaps: list[Swaps] = field(default_factory=list)
+    target: list[Steps] = field(default_factory=list)

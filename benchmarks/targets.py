@@ -8,6 +8,7 @@ from typing import Any
 from benchmarks.contenders import Contender
 from benchmarks.percentiles import Spread, ratios
 from benchmarks.results import Results
+from benchmarks.steps import TARGET, TARGET_MS, tails
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class Verdict:
 
 def verdicts(results: Results) -> list[Verdict]:
     """Return a verdict for every target whose part was measured."""
-    parts = (_of_throughput, _of_latency, _of_memory, _of_start, _of_swaps)
+    parts = (_of_throughput, _of_latency, _of_memory, _of_start, _of_swaps, _of_target)
     return [verdict for part in parts for verdict in part(results)]
 
 
@@ -80,6 +81,23 @@ def _of_swaps(results: Results) -> Iterator[Verdict]:
         yield Verdict("longest time without a ranking", gaps, 500, False, "ms")
         growth = ratios([each.final_rss_mib for each in runs], [each.settled_rss_mib for each in runs])
         yield Verdict("memory, after the last versions / after the first five", growth, 1.05, False, "x")
+
+
+def _of_target(results: Results) -> Iterator[Verdict]:
+    if not results.target:
+        return
+    kept = [tail for tail in tails(results.target) if min(_fixed(tail)) <= TARGET_MS]
+    yield Verdict("loads at which a fixed size keeps its p99 to the target", Spread.of([len(kept)]), 1, True, "")
+    if kept:
+        highest = Spread.of([max(tail[TARGET] for tail in kept)])
+        yield Verdict("p99 latency with the target, the highest at these loads", highest, TARGET_MS, False, "ms")
+    rates = [each.saturated for each in results.target]
+    done = ratios([each[TARGET] for each in rates], [max(_fixed(each)) for each in rates])
+    yield Verdict("throughput, with the target / best fixed size", done, 0.9, True, "x")
+
+
+def _fixed(by_size: Mapping[int, float]) -> list[float]:
+    return [value for size, value in by_size.items() if size != TARGET]
 
 
 def _compare(
