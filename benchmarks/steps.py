@@ -12,7 +12,7 @@ import os
 import random
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
@@ -94,10 +94,10 @@ def _numbered(by_size: dict[str, float]) -> dict[int, float]:
     return {int(size): value for size, value in by_size.items()}
 
 
-def tails(runs: Sequence[Steps]) -> list[dict[int, float]]:
-    """The p99 of each load by size, the median of all rounds; without the sizes that did too little in any."""
+def tails(runs: Sequence[Steps], of_rounds: Callable[[Iterable[float]], float] = median) -> list[dict[int, float]]:
+    """The p99 of each load by size, the median *of_rounds*; without the sizes that did too little in any."""
     return [
-        {size: median(each[size] for each in rounds) for size in rounds[0] if all(size in each for each in rounds)}
+        {size: of_rounds(each[size] for each in rounds) for size in rounds[0] if all(size in each for each in rounds)}
         for rounds in zip(*(run.p99_ms for run in runs), strict=True)
     ]
 

@@ -100,3 +100,11 @@ def test_the_target_must_hold_at_the_loads_where_a_fixed_size_keeps_it_and_only_
     slow = Steps(saturated | {TARGET: 89.0}, [1, 2], [kept, hopeless])
     assert _missed(Results(target=[slow])) == ["throughput, with the target / best fixed size"]
     assert len(_missed(Results(target=[Steps(saturated, [1], [hopeless])]))) == 1
+
+
+def test_a_load_at_which_no_fixed_size_keeps_it_in_every_round_does_not_count() -> None:
+    saturated = {TARGET: 95.0, 64: 100.0}
+    sure, unsure = {TARGET: 10.0, 64: 9.0}, {TARGET: 22.0, 64: 19.0}
+    rounds = [Steps(saturated, [1, 2], [sure, tail]) for tail in (unsure, unsure, unsure | {64: 21.0})]
+    assert _missed(Results(target=rounds)) == []
+    assert _missed(Results(target=rounds[:2])) == ["p99 latency with the target, the highest at these loads"]
