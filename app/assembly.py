@@ -15,6 +15,7 @@ from faust.types import TP
 from app import collector
 from app.batching import Batcher
 from app.candidates import CandidateRanking
+from app.catch_up import CatchUp
 from app.freshness import Freshness
 from app.kafka.chunk import Chunk
 from app.kafka.client import Client
@@ -33,6 +34,7 @@ from app.standings.conflation import Conflation, Launch
 from app.standings.ranking import StandingsRanking
 from app.standings.standings import Standings
 from app.standings.table import Rules
+from app.target import LatencyTarget, doubling
 from config.settings import Settings
 from models.errors import DeviceNotFound, ModelNotUsable, SizesOpen
 from models.labels import read_labels
@@ -233,8 +235,30 @@ def standings_rules(settings: Settings) -> Rules:
     )
 
 
-def make_ranking(settings: Settings, scorer: Scorer, metrics: Metrics) -> RecordRanking:
-    """Return the way of records through *scorer*."""
+def make_catch_up(settings: Settings, metrics: Metrics) -> CatchUp:
+    """Return what says when no target holds; without a target batches are as large as they can be anyway."""
+    batch = settings.batch
+    return CatchUp(batch.catch_up_seconds if batch.target_latency_ms else 0, metrics.catching_up)
+
+
+def make_target(settings: Settings, catch_up: CatchUp) -> LatencyTarget | None:
+    """Return what keeps latency to `BATCH_TARGET_LATENCY_MS`, if that is asked for, except during *catch_up*."""
+    batch = settings.batch
+    if not batch.target_latency_ms:
+        return None
+    return LatencyTarget(
+        batch.target_latency_ms / 1000,
+        sizes=batch.allowed_sizes or doubling(batch.max_size),
+        padded=bool(batch.allowed_sizes),
+        slots=batch.max_in_flight,
+        suspended=lambda: catch_up.active,
+    )
+
+
+def make_ranking(
+    settings: Settings, scorer: Scorer, metrics: Metrics, target: LatencyTarget | None = None
+) -> RecordRanking:
+    """Return the way of records through *scorer*, in batches that keep to *target*."""
     batch = settings.batch
     batcher = Batcher(
         scorer,
@@ -243,6 +267,7 @@ def make_ranking(settings: Settings, scorer: Scorer, metrics: Metrics) -> Record
         max_delay_seconds=batch.max_delay_ms / 1000,
         max_rows=batch.in_flight_max_records,
         max_bytes=batch.in_flight_max_bytes,
+        target=target,
         on_dispatch=metrics.dispatched,
     )
     freshness = Freshness(settings.freshness.max_age_ms, skip=settings.freshness.action == "skip")

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeAlias, TypeVar
 
 from app.limit import BatchLimit
+from app.target import LatencyTarget, Queue
 
 B = TypeVar("B")
 R = TypeVar("R")
@@ -91,6 +92,7 @@ class Batcher(Generic[B, R]):
         max_delay_seconds: longest the oldest row waits for company; 0 never waits.
         max_rows: rows waiting and running, at most. A block that is larger by itself passes when nothing else is there.
         max_bytes: the same for bytes.
+        target: chooses smaller batches than *limit* for the sake of latency.
         on_dispatch: told of every batch as it leaves.
     """
 
@@ -103,6 +105,7 @@ class Batcher(Generic[B, R]):
         max_delay_seconds: float = 0.0,
         max_rows: int,
         max_bytes: int,
+        target: LatencyTarget | None = None,
         on_dispatch: Callable[[Dispatch], None] = lambda _: None,
     ) -> None:
         self._run = run
@@ -111,6 +114,7 @@ class Batcher(Generic[B, R]):
         self._max_delay = max_delay_seconds
         self._max_rows = max_rows
         self._max_bytes = max_bytes
+        self._target = target
         self._on_dispatch = on_dispatch
         self._waiting: deque[_Submission[B, R]] = deque()
         self._waiting_rows = 0
@@ -214,7 +218,19 @@ class Batcher(Generic[B, R]):
     def _company_expected_for(self) -> float:
         if not self._max_delay or self._waiting_rows >= self._limit.rows:
             return 0.0
-        return self._waiting[0].arrived + self._max_delay - asyncio.get_running_loop().time()
+        now = asyncio.get_running_loop().time()
+        delay = self._waiting[0].arrived + self._max_delay - now
+        return delay if self._target is None else min(delay, self._target.spare(self._queue(now)))
+
+    def _queue(self, now: float) -> Queue:
+        oldest, newest = self._waiting[0], self._waiting[-1]
+        return Queue(
+            key=oldest.key,
+            rows=self._waiting_rows,
+            oldest=now - oldest.arrived,
+            newest=now - newest.arrived,
+            running=len(self._running),
+        )
 
     def _look_again_in(self, delay: float) -> None:
         if self._timer is not None:
@@ -223,17 +239,19 @@ class Batcher(Generic[B, R]):
 
     def _launch(self) -> None:
         loop = asyncio.get_running_loop()
-        waited = loop.time() - self._waiting[0].arrived
-        batch = self._next_batch()
+        now = loop.time()
+        waited, key, most = now - self._waiting[0].arrived, self._waiting[0].key, self._limit.rows
+        if self._target is not None:
+            most = self._target.rows(self._queue(now), most)
+        batch = self._next_batch(key, most)
         rows = sum(len(part) for _, part in batch)
         self._waiting_rows -= rows
         self._on_dispatch(Dispatch(rows, waited))
-        task = loop.create_task(self._run_batch(batch))
+        task = loop.create_task(self._run_batch(batch, rows))
         self._running[task] = batch
         task.add_done_callback(self._finished)
 
-    def _next_batch(self) -> _Batch[B, R]:
-        key, room = self._waiting[0].key, self._limit.rows
+    def _next_batch(self, key: Hashable, room: int) -> _Batch[B, R]:
         batch: _Batch[B, R] = []
         passed_over: list[_Submission[B, R]] = []
         while self._waiting and room:
@@ -249,7 +267,9 @@ class Batcher(Generic[B, R]):
         self._waiting.extendleft(reversed(passed_over))
         return batch
 
-    async def _run_batch(self, batch: _Batch[B, R]) -> None:
+    async def _run_batch(self, batch: _Batch[B, R], rows: int) -> None:
+        clock, others = asyncio.get_running_loop().time, len(self._running) - 1
+        began = clock()
         try:
             results = await self._run([part for _, part in batch])
             for (submission, part), result in zip(batch, results, strict=True):
@@ -257,6 +277,9 @@ class Batcher(Generic[B, R]):
         except Exception as error:
             for submission, _ in batch:
                 submission.fail(error)
+            return
+        if self._target is not None:
+            self._target.took(batch[0][0].key, rows, others, clock() - began)
 
     def _finished(self, task: "asyncio.Task[None]") -> None:
         del self._running[task]

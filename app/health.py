@@ -4,6 +4,7 @@ import asyncio
 import time
 from typing import Any
 
+from app.catch_up import CatchUp
 from app.kafka.brokers import Brokers
 from app.rollout import Rollout
 from app.serving import Serving
@@ -22,6 +23,7 @@ class Health:
         brokers: what is waited for at the start.
         serving: the parts that work, once they do.
         standings: what is ranked across records, if anything is.
+        catch_up: whether latency waits because the service is behind.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -31,6 +33,7 @@ class Health:
         self.brokers: Brokers | None = None
         self.serving: Serving | None = None
         self.standings: Standings | None = None
+        self.catch_up: CatchUp | None = None
         self._settings = settings
         self._began = time.monotonic()
 
@@ -62,6 +65,7 @@ class Health:
             "model": self.rollout and _about(self.rollout),
             "standings": self.standings and self.standings.status(),
             "in_flight_records": serving.consumer.app.in_flight.records if serving else 0,
+            "catching_up": self.catch_up is not None and self.catch_up.active,
             "partitions": {f"{tp.topic}[{tp.partition}]": each for tp, each in sorted(serving.lag.partitions.items())}
             if serving
             else {},

@@ -86,6 +86,12 @@ _CATALOGUE = (
         "from a record's Kafka timestamp to the broker's confirmation of what became of it",
     ),
     MetricInfo("streamrank_batch_limit_rows", "gauge", (), "most rows in one model call at the moment"),
+    MetricInfo(
+        "streamrank_catching_up",
+        "gauge",
+        (),
+        "1 from when the lag passes `LAG_CATCH_UP_SECONDS` until half of that is left; no latency target holds then",
+    ),
     MetricInfo("streamrank_out_of_memory_total", "counter", (), "batches split because the device's memory ran out"),
     MetricInfo("streamrank_padding_rows_total", "counter", (), "rows added only to fill a batch up"),
     MetricInfo("streamrank_in_flight_records", "gauge", (), "records fetched and not yet committed"),
@@ -258,6 +264,10 @@ class Metrics:
     def batch_limit(self, rows: Callable[[], float]) -> None:
         """Ask *rows* for the figure at every scrape."""
         self._made["streamrank_batch_limit_rows"].set_function(rows)
+
+    def catching_up(self, active: bool) -> None:
+        """Tell whether batches are as large as they can be, whatever that costs in latency."""
+        self._made["streamrank_catching_up"].set(active)
 
     def ran_out_of_memory(self) -> None:
         """Count a batch that is split because memory did not suffice for it."""

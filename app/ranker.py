@@ -12,7 +12,7 @@ from app.records import RecordFactory
 from models.predictor import Predictor
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Ranker:
     """How records are read for one version of the model, ranked by it and answered.
 

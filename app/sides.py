@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from app import collector
-from app.assembly import make_ranking
+from app.assembly import make_ranking, make_target
 from app.batching import Batcher
 from app.canary import Canary
+from app.catch_up import CatchUp
 from app.errors import ServiceError
 from app.kafka.producer import Producer
 from app.kafka.routing import Router
@@ -43,16 +44,25 @@ class Sides:
         producer: publishes the shadow's rankings, and nobody else's.
         router: picks their partitions.
         topics: knows whether the shadow's topic is there.
+        catch_up: says when the canary need not keep to a target of latency; the shadow never does.
     """
 
     def __init__(
-        self, settings: Settings, metrics: Metrics, producer: Producer, router: Router, topics: TopicWatch
+        self,
+        settings: Settings,
+        metrics: Metrics,
+        producer: Producer,
+        router: Router,
+        topics: TopicWatch,
+        *,
+        catch_up: CatchUp,
     ) -> None:
         self._settings = settings
         self._metrics = metrics
         self._producer = producer
         self._router = router
         self._topics = topics
+        self._catch_up = catch_up
 
     def canary(self, ranker: Ranker) -> Canary:
         """Return the canary."""
@@ -71,7 +81,7 @@ class Sides:
 
         return Canary(
             ranker,
-            make_ranking(self._settings, scorer, self._metrics),
+            make_ranking(self._settings, scorer, self._metrics, make_target(self._settings, self._catch_up)),
             self._patrol(scorer),
             share=self._settings.model.canary_share,
             on_gone=on_gone,

@@ -17,10 +17,12 @@ from app.assembly import (
     load_newest,
     load_predictor,
     local,
+    make_catch_up,
     make_pipeline,
     make_ranking,
     make_scorer,
     make_standings,
+    make_target,
 )
 from app.beside import Beside
 from app.codecs.members import MemberDecoder
@@ -226,11 +228,12 @@ class Worker:
 
     async def _prepare(self) -> tuple[Pipeline, Scorer, Rollout]:
         scorer = make_scorer(self._settings, executor=self._executor, metrics=self._metrics, progress=self._progress)
+        self._health.catch_up = self._catch_up = make_catch_up(self._settings, self._metrics)
         predictor = await self._load_model()
         router = Router(self._brokers.client.partition_count, self._settings.kafka.input_topic)
         tryout = Tryout(self._settings, self._load_version, self._metrics, self._refused)
         producer = IdempotentProducer(self._brokers.client)
-        sides = Sides(self._settings, self._metrics, producer, router, self._brokers.topics)
+        sides = Sides(self._settings, self._metrics, producer, router, self._brokers.topics, catch_up=self._catch_up)
         beside = Beside(self._settings.model.beside, tryout=tryout, sides=sides, observer=self._metrics)
         rollout = Rollout(
             self._settings,
@@ -246,9 +249,11 @@ class Worker:
         await rollout.begin()
         del self._health.waiting_for["model"]
         self._health.standings = self._standings = standings = self._make_standings()
+        target = make_target(self._settings, self._catch_up)
+        ranking = make_ranking(self._settings, scorer, self._metrics, target)
         self._pipeline = make_pipeline(
             self._settings,
-            rank=Traffic(rollout, beside, make_ranking(self._settings, scorer, self._metrics)).outcomes,
+            rank=Traffic(rollout, beside, ranking).outcomes,
             producer_for=producer_factory(self._brokers.client, self._settings.kafka, self._progress),
             router=router,
             metrics=self._metrics,
@@ -291,7 +296,7 @@ class Worker:
         self._watch(self._standstill.run())
         await app.start()
         ends = EndOffsets(self._brokers.client)
-        lag = LagWatch(app.chunk_consumer, ends, kafka.input_topic, self._metrics)
+        lag = LagWatch(app.chunk_consumer, ends, kafka.input_topic, self._metrics, on_look=self._catch_up.look)
         self._health.serving = serving = Serving(app.chunk_consumer, pipeline, scorer, lag, self._brokers.topics)
         watchdog = Watchdog(
             serving,

@@ -38,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
     began = datetime.now().astimezone()
     about = {**machine.describe(), "load_average_before": machine.load_average()}
     try:
-        with progress.shown(session.steps(plan)) as shown:
+        with progress.shown(session.count_steps(plan)) as shown:
             results = session.Session(plan, shown).run()
     except (BenchmarkFailed, KafkaUnavailable) as error:
         print(f"benchmark: {error}", file=sys.stderr)
@@ -66,7 +66,7 @@ def parse(arguments: list[str] | None) -> Plan:
     add = parser.add_argument
     add("--quick", action="store_true", help="one small round of everything: shows that it works, not how well")
     add("--only", action="append", type=Part, choices=list(Part), metavar="PART", help=_only())
-    add("--runs", type=_positive, help=f"rounds of throughput and latency, and starts ({full.runs})")
+    add("--runs", type=_positive, help=f"rounds of throughput, latency and target, and starts ({full.runs})")
     add("--records", type=_positive, help=f"backlog of the fast contenders ({full.records:,})")
     add("--textbook-records", type=_positive, help=f"of the {Contender.TEXTBOOK.full_name} ({full.textbook_records:,})")
     add("--rate", type=_positive, help=f"records per second for latency ({full.pace.rate:,})")

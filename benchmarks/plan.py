@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from benchmarks.contenders import Contender
 from benchmarks.latency import Pace
+from benchmarks.steps import Trial
 
 
 class Part(StrEnum):
@@ -18,6 +19,7 @@ class Part(StrEnum):
     RACES = "races"
     OUTAGE = "outage"
     PAGE = "page"
+    TARGET = "target"
 
 
 THROUGHPUT_CONTENDERS = (
@@ -31,6 +33,7 @@ RACES_CONTENDERS = (Contender.SERVICE, Contender.ECHO)
 LATENCY_CONTENDERS = (Contender.SERVICE, Contender.EXACTLY_ONCE, Contender.CONFLUENT, Contender.ECHO)
 
 
+_TRIAL = Trial()
 _PACE = Pace(rate=1000, warm_up_s=5, seconds=20)
 
 
@@ -39,7 +42,7 @@ class Plan:
     """The sizes of everything.
 
     Attributes:
-        runs: rounds of throughput and latency; each contender runs once per round.
+        runs: rounds of throughput, latency and target; each contender runs once per round.
         records: backlog of the fast contenders.
         textbook_records: backlog of the textbook agent, which is slower by an order of magnitude.
         pace: how records arrive for latency.
@@ -49,6 +52,7 @@ class Plan:
         versions: how many versions of the model come in while records are ranked.
         hidden: the widths of the model's hidden layers.
         stopped_s: how long nobody ranks, in seconds.
+        trial: the load that rises and falls.
     """
 
     parts: tuple[Part, ...] = tuple(Part)
@@ -63,6 +67,7 @@ class Plan:
     versions: int = 20
     hidden: tuple[int, ...] = (64, 64)
     stopped_s: float = 60.0
+    trial: Trial = _TRIAL
 
     @property
     def suffix(self) -> str:
@@ -86,6 +91,7 @@ QUICK = Plan(
     page_records=300_000,
     versions=3,
     stopped_s=10.0,
+    trial=Trial(loads=(0.1, 0.7, 0.9, 0.4), sizes=(32, 128, 512), seconds=0.5),
 )
 """A smoke run of about two minutes: its figures show that everything works, not how well."""
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
+from statistics import median
 from typing import Any, TypeVar
 
 from benchmarks.contenders import Contender
@@ -13,6 +14,7 @@ from benchmarks.percentiles import Spread
 from benchmarks.plan import Plan
 from benchmarks.results import Results
 from benchmarks.startup import Startup
+from benchmarks.steps import TARGET, TARGET_MS, tails
 from benchmarks.swaps import Swaps
 from benchmarks.targets import Verdict
 
@@ -58,6 +60,7 @@ def text(plan: Plan, results: Results, found: Sequence[Verdict]) -> str:
         _page(results),
         _races(plan, results),
         _outages(plan, results),
+        _target(plan, results),
     ]
     return "\n\n".join(filter(None, [*parts, _targets(found)]))
 
@@ -180,6 +183,19 @@ def _page(results: Results) -> str:
         costs = spread([each.cpu_microseconds_per_record for each in windows], 1)
         rows.append([f"{pages}", f"{len(windows)}", rates, costs])
     return table(["open pages", "windows", "records/s", "CPU us/record"], rows) if rows else ""
+
+
+def _target(plan: Plan, results: Results) -> str:
+    if not results.target:
+        return ""
+    sizes = (TARGET, *plan.trial.sizes)
+    rows = [
+        [f"{load:.0%}", *(f"{tail[size]:.1f}" if size in tail else "-" for size in sizes)]
+        for load, tail in zip(plan.trial.loads, tails(results.target), strict=True)
+    ]
+    done = [median(each.saturated[size] for each in results.target) for size in sizes]
+    rows.append(["rows/s at most", *(f"{each:,.0f}" for each in done)])
+    return table(["p99 ms, by load and batch size", f"{TARGET_MS:g} ms wanted", *map(str, plan.trial.sizes)], rows)
 
 
 def _targets(found: Sequence[Verdict]) -> str:

@@ -8,6 +8,7 @@ from benchmarks.memory import Memory
 from benchmarks.outage import Outage
 from benchmarks.page import Window
 from benchmarks.startup import Startup
+from benchmarks.steps import Steps
 from benchmarks.swaps import Swaps
 from benchmarks.throughput import Throughput
 
@@ -24,3 +25,4 @@ class Results:
     races: dict[Contender, list[Latency]] = field(default_factory=dict)
     outages: list[Outage] = field(default_factory=list)
     page: list[Window] = field(default_factory=list)
+    target: list[Steps] = field(default_factory=list)

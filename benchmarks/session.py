@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks import latency, memory, model, outage, page, races, startup, swaps, throughput
+from benchmarks import latency, memory, model, outage, page, races, startup, steps, swaps, throughput
 from benchmarks.cluster import apache_kafka
 from benchmarks.contenders import Contender, Stage
 from benchmarks.load import Kind
@@ -37,7 +37,8 @@ class Session:
         """
         with ExitStack() as stack:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="streamrank-bench-")))
-            self._prepare(stack, folder)
+            if set(self._plan.parts) - {Part.TARGET}:
+                self._prepare(stack, folder)
             for turn in range(self._plan.runs):
                 self._round(turn)
             if Part.MEMORY in self._plan.parts:
@@ -51,6 +52,8 @@ class Session:
                     self._measure_outage(conflated=conflated)
             if Part.PAGE in self._plan.parts:
                 self._measure_page()
+            if Part.TARGET in self._plan.parts:
+                self._measure_target(folder / "heavy")
         return self._results
 
     def _prepare(self, stack: ExitStack, folder: Path) -> None:
@@ -133,8 +136,17 @@ class Session:
         self._results.page += page.measure(self._stage, self._plan.page_records, self._answers)
         self._progress.finish(f"{len(self._results.page)} windows, half of them with {page.PAGES} pages")
 
+    def _measure_target(self, folder: Path) -> None:
+        path, _ = model.prepare(folder, self._plan.trial.hidden)
+        for turn in range(self._plan.runs):
+            self._progress.begin(f"a load that rises and falls, round {turn + 1} of {self._plan.runs}")
+            got = steps.measure(path, replace(self._plan.trial, seed=turn))
+            self._results.target.append(got)
+            highest = max(tails[steps.TARGET] for tails in got.p99_ms)
+            self._progress.finish(f"p99 {highest:.1f} ms at most, wanted {steps.TARGET_MS:g} ms")
 
-def steps(plan: Plan) -> int:
+
+def count_steps(plan: Plan) -> int:
     """How many steps a session of *plan* has."""
     counts = {
         Part.THROUGHPUT: plan.runs * len(THROUGHPUT_CONTENDERS),
@@ -145,5 +157,6 @@ def steps(plan: Plan) -> int:
         Part.RACES: plan.runs * len(RACES_CONTENDERS),
         Part.OUTAGE: 2,
         Part.PAGE: 1,
+        Part.TARGET: plan.runs,
     }
-    return 1 + sum(counts[part] for part in plan.parts)
+    return bool(set(plan.parts) - {Part.TARGET}) + sum(counts[part] for part in plan.parts)

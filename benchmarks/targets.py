@@ -8,6 +8,7 @@ from typing import Any
 from benchmarks.contenders import Contender
 from benchmarks.percentiles import Spread, ratios
 from benchmarks.results import Results
+from benchmarks.steps import TARGET, TARGET_MS, tails
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class Verdict:
 
 def verdicts(results: Results) -> list[Verdict]:
     """Return a verdict for every target whose part was measured."""
-    parts = (_of_throughput, _of_latency, _of_memory, _of_start, _of_swaps, _of_page, _of_races, _of_outage)
+    parts = (_of_throughput, _of_latency, _of_memory, _of_start, _of_swaps, _of_page, _of_races, _of_outage, _of_target)
     return [verdict for part in parts for verdict in part(results)]
 
 
@@ -108,6 +109,27 @@ def _of_page(results: Results) -> Iterator[Verdict]:
     # Who reads the pages competes for this machine's cores; that is not the service's own cost, and this is.
     name = attrgetter("cpu_microseconds_per_record")
     yield Verdict(f"CPU per record, {beside}", ratios([*map(name, watched)], [*map(name, alone)]), 1.05, False, "x")
+
+
+def _of_target(results: Results) -> Iterator[Verdict]:
+    if not results.target:
+        return
+    # A size that keeps to it in some rounds only is none that anybody could rely on.
+    highest = tails(results.target, max)
+    kept = [tail for tail, most in zip(tails(results.target), highest, strict=True) if min(_fixed(most)) <= TARGET_MS]
+    yield Verdict(
+        "loads at which a fixed size keeps its p99 to the target in every round", Spread.of([len(kept)]), 1, True, ""
+    )
+    if kept:
+        worst = Spread.of([max(tail[TARGET] for tail in kept)])
+        yield Verdict("p99 latency with the target, the highest at these loads", worst, TARGET_MS, False, "ms")
+    rates = [each.saturated for each in results.target]
+    done = ratios([each[TARGET] for each in rates], [max(_fixed(each)) for each in rates])
+    yield Verdict("throughput, with the target / best fixed size", done, 0.9, True, "x")
+
+
+def _fixed(by_size: Mapping[int, float]) -> list[float]:
+    return [value for size, value in by_size.items() if size != TARGET]
 
 
 def _compare(

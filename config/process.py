@@ -38,6 +38,24 @@ class BatchSettings(Group):
         validation_alias="BATCH_MAX_DELAY_MS",
         description="longest that the oldest row waits for company",
     )
+    target_latency_ms: float = Field(
+        0.0,
+        ge=0,
+        le=3_600_000,
+        allow_inf_nan=False,
+        validation_alias="BATCH_TARGET_LATENCY_MS",
+        description="batches are no larger than keeps their rows, waiting and model together, within this, as far as "
+        "the model lets; 0 = as large as they can be",
+    )
+    catch_up_seconds: float = Field(
+        10.0,
+        ge=0,
+        le=86_400,
+        allow_inf_nan=False,
+        validation_alias="LAG_CATCH_UP_SECONDS",
+        description="further behind than that, `BATCH_TARGET_LATENCY_MS` does not hold, until half of it is left; 0 = "
+        "it holds always",
+    )
     max_in_flight: int = Field(
         2,
         ge=1,
@@ -63,6 +81,15 @@ class BatchSettings(Group):
             limit = {"other": "the largest of BATCH_ALLOWED_SIZES", "most": allowed[-1]}
             raise PydanticCustomError("beyond", "must be at most {most}, {other}", limit)
         return size
+
+    @field_validator("target_latency_ms")
+    @classmethod
+    def _leave_time_to_wait(cls, target: float, info: ValidationInfo) -> float:
+        delay = info.data.get("max_delay_ms", 0.0)
+        if 0 < target < delay:
+            limit = {"other": "BATCH_MAX_DELAY_MS", "least": f"{delay:g}"}
+            raise PydanticCustomError("below", "must be at least {other}={least}", limit)
+        return target
 
     @field_validator("in_flight_max_records")
     @classmethod

@@ -54,6 +54,7 @@ class LagWatch:
         topic: what it consumes.
         observer: who shows the lag.
         clock: seconds since the epoch.
+        on_look: told after every look of the age of the oldest record that waits, 0 when none does.
 
     Attributes:
         partitions: the lag of each of the consumer's partitions.
@@ -68,12 +69,15 @@ class LagWatch:
         topic: str,
         observer: LagObserver,
         clock: Callable[[], float] = time.time,
+        *,
+        on_look: Callable[[float], None] = lambda _: None,
     ) -> None:
         self._consumer = consumer
         self._ends = ends
         self._topic = topic
         self._observer = observer
         self._clock = clock
+        self._on_look = on_look
         self.partitions: dict[TP, Lag] = {}
         self.answered_at = asyncio.get_running_loop().time()
         self.leaderless: list[TP] = []
@@ -83,6 +87,7 @@ class LagWatch:
         """Watch until cancelled."""
         while True:
             await self._look()
+            self._on_look(max((lag.seconds for lag in self.partitions.values()), default=0.0))
             await asyncio.sleep(INTERVAL_SECONDS)
 
     @property

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from faust.types import TP
 
-from app.assembly import load_predictor, local, make_pipeline, make_ranking, make_scorer
+from app.assembly import load_predictor, local, make_catch_up, make_pipeline, make_ranking, make_scorer, make_target
 from app.kafka.producer import Refusal
 from app.kafka.routing import Router
 from app.metrics import Metrics
@@ -22,6 +22,7 @@ from app.rankers import make_ranker
 from app.records import Outgoing
 from app.rollout import Rollout
 from app.scoring import Scorer
+from app.target import Queue
 from app.traffic import Traffic
 from app.tryout import Tryout
 from config.settings import Settings, load_settings
@@ -248,3 +249,29 @@ def test_what_can_be_told_without_tensorflow_is_told_before_it_is_imported(
     monkeypatch.setitem(sys.modules, "models.saved_model", None)
     with pytest.raises(ModelNotUsable, match=f"^{variable}=nowhere: "):
         load_predictor(settings(**{"MODEL_PATH": str(mlp_path)} | {variable: "nowhere"}))
+
+
+def test_without_a_target_there_is_nothing_that_being_behind_would_suspend():
+    given = settings()
+    catch_up = make_catch_up(given, Metrics())
+    catch_up.look(1e9)
+    assert not catch_up.active
+    assert make_target(given, catch_up) is None
+
+
+def test_far_behind_batches_are_as_large_as_they_can_be_and_the_metric_says_so():
+    given, metrics = settings(BATCH_TARGET_LATENCY_MS="20", BATCH_ALLOWED_SIZES="8,64"), Metrics()
+    catch_up = make_catch_up(given, metrics)
+    target = make_target(given, catch_up)
+    assert target is not None
+    for _ in range(100):
+        target.took(None, 8, 0, 0.002)
+        target.took(None, 64, 0, 1.0)
+    waiting = Queue(key=None, rows=60, oldest=0, newest=0, running=0)
+    sizes, shown = [], []
+    for lag in (0.0, 11.0, 4.0):
+        catch_up.look(lag)
+        sizes.append(target.rows(waiting, 64))
+        shown.append(metrics.registry.get_sample_value("streamrank_catching_up"))
+    assert sizes == [8, 64, 8]
+    assert shown == [0, 1, 0]

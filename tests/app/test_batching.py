@@ -8,6 +8,7 @@ import pytest
 
 from app.batching import Batcher, Slice
 from app.limit import BatchLimit
+from app.target import LatencyTarget, Queue
 
 
 class Runner:
@@ -286,3 +287,37 @@ async def test_a_batch_that_fills_a_lowered_limit_does_not_wait_for_the_delay():
     limit = BatchLimit(4)
     limit.lower(4)
     assert await submit(make(runner, limit=limit, max_delay_seconds=3600), "ab") == "AB"
+
+
+def makes_batches_of(rows: int, target_seconds: float) -> LatencyTarget:
+    """A target that knows batches of *rows* rows to be as efficient as any, and all batches to take a second each."""
+    target = LatencyTarget(target_seconds, sizes=(1, 2, 4))
+    for size in (1, 2, 4):
+        for _ in range(200):
+            target.took(None, size, 0, max(1.0, size / rows))
+    return target
+
+
+async def test_a_target_makes_batches_smaller_than_they_may_be():
+    runner = Runner()
+    batcher = make(runner, target=makes_batches_of(2, target_seconds=60))
+    assert await submit(batcher, "abcde") == "ABCDE"
+    assert [len(batch) for batch in runner.batches] == [2, 2, 1]
+
+
+async def test_rows_do_not_wait_for_company_beyond_the_target():
+    runner = Runner()
+    batcher = make(runner, max_delay_seconds=3600, target=makes_batches_of(2, target_seconds=1.01))
+    assert await submit(batcher, "a") == "A"
+
+
+async def test_the_target_learns_from_batches_that_were_answered_and_not_from_those_that_failed():
+    runner, target = Runner(), LatencyTarget(60, sizes=(1, 2, 4))
+    batcher = make(runner, target=target)
+    runner.fail_on = "a"
+    with pytest.raises(ValueError, match="a"):
+        await submit(batcher, "a", key="model")
+    asked = Queue(key="model", rows=1, oldest=0, newest=0, running=0)
+    assert target.spare(asked) == 60
+    assert await submit(batcher, "b", key="model") == "B"
+    assert target.spare(asked) < 60

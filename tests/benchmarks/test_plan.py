@@ -2,7 +2,7 @@ from collections import Counter
 
 from benchmarks.contenders import Contender
 from benchmarks.plan import QUICK, THROUGHPUT_CONTENDERS, Part, Plan, order
-from benchmarks.session import steps
+from benchmarks.session import count_steps
 
 
 def test_in_as_many_rounds_as_contenders_everyone_has_every_place_once() -> None:
@@ -24,5 +24,10 @@ def test_only_a_full_run_bears_no_suffix() -> None:
 
 def test_steps_are_counted_for_the_parts_that_run() -> None:
     # One for the broker; five, four and two contenders a round; two backlogs; one start; versions, pages, two outages.
-    assert steps(QUICK) == 1 + 5 + 4 + 2 + 2 + 1 + 1 + 1 + 2
-    assert steps(Plan(parts=(Part.LATENCY,), runs=2)) == 1 + 2 * 4
+    # And a round of loads.
+    assert count_steps(QUICK) == 1 + 5 + 4 + 2 + 2 + 1 + 1 + 1 + 2 + 1
+    assert count_steps(Plan(parts=(Part.LATENCY,), runs=2)) == 1 + 2 * 4
+
+
+def test_what_goes_without_kafka_starts_none() -> None:
+    assert count_steps(Plan(parts=(Part.TARGET,), runs=3)) == 3

@@ -7,6 +7,7 @@ from benchmarks.memory import Memory
 from benchmarks.outage import Outage
 from benchmarks.page import Window
 from benchmarks.results import Results
+from benchmarks.steps import TARGET, Steps
 from benchmarks.targets import Verdict, verdicts
 from tests.benchmarks.figures import latency, startup, throughput
 
@@ -119,3 +120,23 @@ def test_rankings_that_are_late_after_an_outage_are_a_miss_and_so_is_conflation_
 def test_what_is_not_a_number_is_never_met(value: float) -> None:
     found = verdicts(Results(start=[startup(ready=value)]))
     assert [isinstance(each, Verdict) and each.met for each in found] == [False]
+
+
+def test_the_target_must_hold_at_the_loads_where_a_fixed_size_keeps_it_and_only_there() -> None:
+    saturated = {TARGET: 95.0, 64: 90.0, 512: 100.0}
+    kept = {TARGET: 19.0, 64: 18.0, 512: 30.0}
+    hopeless = {TARGET: 70.0, 64: 60.0, 512: 90.0}
+    assert _missed(Results(target=[Steps(saturated, [1, 2], [kept, hopeless])])) == []
+    late = Steps(saturated, [1, 2], [kept | {TARGET: 21.0}, hopeless])
+    assert _missed(Results(target=[late])) == ["p99 latency with the target, the highest at these loads"]
+    slow = Steps(saturated | {TARGET: 89.0}, [1, 2], [kept, hopeless])
+    assert _missed(Results(target=[slow])) == ["throughput, with the target / best fixed size"]
+    assert len(_missed(Results(target=[Steps(saturated, [1], [hopeless])]))) == 1
+
+
+def test_a_load_at_which_no_fixed_size_keeps_it_in_every_round_does_not_count() -> None:
+    saturated = {TARGET: 95.0, 64: 100.0}
+    sure, unsure = {TARGET: 10.0, 64: 9.0}, {TARGET: 22.0, 64: 19.0}
+    rounds = [Steps(saturated, [1, 2], [sure, tail]) for tail in (unsure, unsure, unsure | {64: 21.0})]
+    assert _missed(Results(target=rounds)) == []
+    assert _missed(Results(target=rounds[:2])) == ["p99 latency with the target, the highest at these loads"]

@@ -74,6 +74,9 @@ WRONG = [
     *(("BATCH_ALLOWED_SIZES", value, "must be ascending, each size once") for value in ("8,4", "8,8")),
     ("BATCH_MAX_DELAY_MS", "-0.1", "must be at least 0"),
     ("BATCH_MAX_DELAY_MS", "inf", "must be a finite number"),
+    ("BATCH_TARGET_LATENCY_MS", "-1", "must be at least 0"),
+    ("BATCH_TARGET_LATENCY_MS", "nan", "must be a finite number"),
+    ("LAG_CATCH_UP_SECONDS", "-1", "must be at least 0"),
     ("BATCH_MAX_DELAY_MS", "soon", "must be a number"),
     ("BATCH_MAX_IN_FLIGHT", "0", "must be at least 1"),
     ("BATCH_MAX_IN_FLIGHT", "1001", "must be at most 1000"),
@@ -244,6 +247,14 @@ def test_a_url_with_a_password_is_refused_and_neither_it_nor_a_signature_is_show
     )
     settings = load_settings(REQUIRED | {"MODEL_PATH": "https://host/m.zip?signature=hush"}, env_file=None)
     assert settings.model_dump(mode="json")["model"]["path"] == "https://host/m.zip"
+
+
+def test_waiting_for_company_for_longer_than_the_target_is_refused() -> None:
+    assert mistakes_of(REQUIRED | {"BATCH_MAX_DELAY_MS": "30", "BATCH_TARGET_LATENCY_MS": "20", "HTTP_PORT": "-1"}) == (
+        "BATCH_TARGET_LATENCY_MS=20: must be at least BATCH_MAX_DELAY_MS=30",
+        "HTTP_PORT=-1: must be at least 0",
+    )
+    load_settings(REQUIRED | {"BATCH_MAX_DELAY_MS": "30", "BATCH_TARGET_LATENCY_MS": "0"}, env_file=None)
 
 
 def test_a_batch_that_no_allowed_size_holds_is_refused() -> None:

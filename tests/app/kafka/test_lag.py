@@ -149,6 +149,32 @@ async def test_partitions_that_nobody_leads_are_named_and_hold_up_no_other():
     assert (watch.leaderless, serving.trouble) == ([], None)
 
 
+async def test_every_look_tells_the_age_of_the_oldest_record_that_waits_anywhere():
+    waits = asyncio.Event()
+    told: list[float] = []
+    ages = {0: 990.0, 1: 970.0}
+    marks = {TP(TOPIC, each): SimpleNamespace(oldest_timestamp=seconds * 1000) for each, seconds in ages.items()}
+    consumer: Any = SimpleNamespace(
+        assigned=set(marks), books=SimpleNamespace(watermarks=marks), done_up_to=lambda _: 8
+    )
+
+    async def ends(tps: Iterable[TP]) -> Mapping[TP, int]:
+        return dict.fromkeys(tps, 10)
+
+    def on_look(seconds: float) -> None:
+        told.append(seconds)
+        if len(told) == 1:
+            consumer.assigned = set()
+        else:
+            waits.set()
+
+    watch = asyncio.create_task(LagWatch(consumer, ends, TOPIC, Board(), lambda: 1000.0, on_look=on_look).run())
+    async with asyncio.timeout(30):
+        await waits.wait()
+    watch.cancel()
+    assert told[:2] == [30.0, 0.0]
+
+
 async def test_a_restarted_group_lags_from_its_commit_on(topics: Topics):
     write(topics, 0, 3)
     async with consuming(topics) as first:
