@@ -10,6 +10,7 @@ from models.cells import pad_value_for, padded
 from models.errors import ModelNotUsable
 from models.examples import ExampleFeatures
 from models.meta_graph import takes_examples
+from models.packing import Packing
 from models.predictor import Columns
 from models.runtime import tf
 from models.scores import NUMERIC, Output
@@ -40,6 +41,7 @@ class EntryPoint:
         signature: the inputs that a row must bring, in the same order unless they become `examples`.
         outputs: what the function returns.
         batch: how many rows every call takes; None: any number.
+        packing: which inputs are given as one tensor.
         examples: what is parsed from the one argument, if that takes serialized examples.
         padding: what the loose inputs are padded with, by name.
     """
@@ -50,17 +52,25 @@ class EntryPoint:
     signature: Signature
     outputs: tuple[Output, ...]
     batch: int | None
+    packing: Packing
     examples: ExampleFeatures | None = None
     padding: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def fed_specs(self) -> list[Any]:
+        """TensorFlow's specs of what `feed` returns."""
+        return self.packing.specs(self.specs)
+
     def feed(self, columns: Columns) -> list[npt.NDArray[Any]]:
-        """Return one array per input, in the order of `specs`, for the rows in *columns*."""
+        """Return one array for each of `fed_specs`, for the rows in *columns*."""
         if self.examples is not None:
             return [self.examples.serialize(columns)]
-        return [
-            padded(columns[spec.name], self.padding[spec.name]) if spec.loose else columns[spec.name]
-            for spec in self.signature.inputs
-        ]
+        return self.packing.pack(
+            [
+                padded(columns[spec.name], self.padding[spec.name]) if spec.loose else columns[spec.name]
+                for spec in self.signature.inputs
+            ]
+        )
 
     def padded_with(self, value: float) -> Self:
         """Return the same for rows whose open axes are padded with *value*, so that they share a batch.
@@ -75,9 +85,9 @@ class EntryPoint:
         return replace(self, signature=replace(self.signature, inputs=inputs), padding=padding)
 
     def call(self, inputs: Sequence[Any]) -> dict[str, Any]:
-        """Return the outputs by name for one dense tensor per input, in the order of `specs`."""
+        """Return the outputs by name for one dense tensor for each of `fed_specs`."""
         arguments: dict[str, Any] = {}
-        for keywords, tensor in zip(self.keywords, inputs, strict=True):
+        for keywords, tensor in zip(self.keywords, self.packing.unpack(inputs), strict=True):
             arguments |= zip(keywords, [tensor] if len(keywords) == 1 else _sparse_parts(tensor), strict=True)
         outputs: dict[str, Any] = self.function(**arguments)
         return outputs
@@ -114,14 +124,16 @@ def find_entry_point(loaded: Any, name: str, definition: Any) -> EntryPoint:
         examples = ExampleFeatures.find(function.graph.as_graph_def(), function.inputs[0].op.name)
     inputs = examples.specs if examples else tuple(_row_spec(*each) for each in arguments.items())
     batch = _batch(arguments)
+    specs = tuple(_with_rows(batch, argument.spec) for argument in arguments.values())
     return EntryPoint(
         function=function,
         keywords=tuple(argument.keywords for argument in arguments.values()),
-        specs=tuple(_with_rows(batch, argument.spec) for argument in arguments.values()),
+        specs=specs,
         signature=Signature(name, inputs),
         outputs=_outputs(function),
         batch=batch,
         examples=examples,
+        packing=Packing.of(specs),
     )
 
 

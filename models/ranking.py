@@ -37,7 +37,7 @@ def build_ranking(
         return ranking
 
     try:
-        return tf.function(rank, autograph=False, jit_compile=xla or None).get_concrete_function(*entry.specs)
+        return tf.function(rank, autograph=False, jit_compile=xla or None).get_concrete_function(*entry.fed_specs)
     except (TypeError, ValueError) as error:  # what the graph's own shapes or types do not allow
         raise ModelNotUsable(f"signature {entry.signature.name!r} cannot be ranked: {first_line(error)}") from error
 

@@ -106,7 +106,7 @@ class SavedModelPredictor:
         self._scores = scores
         self._classes = classes
         self._labels = labels
-        self._dtypes = tuple(spec.dtype for spec in entry.specs)
+        self._dtypes = tuple(spec.dtype for spec in entry.fed_specs)
         # What calling `ranking` comes down to once TensorFlow has bound the arguments in Python, which takes a third of
         # a small model's call. Ours are in order already, and the runtime checks their dtypes once more.
         self._call = ranking.inference_fn.call_flat
