@@ -276,7 +276,6 @@ class Worker:
             lambda: cast(MemberDecoder, rollout.current.decoder),
             launch,
             self._consumer.books.leave_out,
-            chunk_records=self._consumer.app.chunk_records,
             whole_until=whole_until,
         )
 

@@ -16,15 +16,24 @@ class Chunk(list[Any]):
         start: the fetcher's position before these records.
         end: its position after them, which is the offset to commit once they are done.
         nbytes: keys, values and headers.
+        waiting: how many offsets the partition had behind these records when they were fetched.
         epoch: the assignment that it was fetched under; results of an earlier one are dropped.
         acknowledged: every record is confirmed in the output or the dead-letter topic, and the position committed with
             them where they are committed together.
     """
 
-    __slots__ = ("acknowledged", "end", "epoch", "nbytes", "start", "tp")
+    __slots__ = ("acknowledged", "end", "epoch", "nbytes", "start", "tp", "waiting")
 
     def __init__(
-        self, records: Iterable[Any], *, tp: TopicPartition, start: int, end: int, nbytes: int, epoch: int
+        self,
+        records: Iterable[Any],
+        *,
+        tp: TopicPartition,
+        start: int,
+        end: int,
+        nbytes: int,
+        epoch: int,
+        waiting: int = 0,
     ) -> None:
         super().__init__(records)
         self.tp = tp
@@ -32,6 +41,7 @@ class Chunk(list[Any]):
         self.end = end
         self.nbytes = nbytes
         self.epoch = epoch
+        self.waiting = waiting
         self.acknowledged = False
 
     # Chunks are told apart by identity: comparing them record by record would never be meant.

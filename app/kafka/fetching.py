@@ -229,7 +229,15 @@ class ChunkThread(AIOKafkaConsumerThread):
         end = state.position
         if start == end:
             return None
-        return Chunk(taken.records, tp=tp, start=start, end=end, nbytes=taken.nbytes, epoch=self._epochs[tp])
+        return Chunk(
+            taken.records,
+            tp=tp,
+            start=start,
+            end=end,
+            nbytes=taken.nbytes,
+            epoch=self._epochs[tp],
+            waiting=max(0, (state.highwater if state.lso is None else state.lso) - end),
+        )
 
 
 def _insisting(client: Any) -> Callable[[], Coroutine[Any, Any, None]]:

@@ -13,8 +13,8 @@ Launch = Callable[[Chunk, Acknowledge, dict[int, list[int]]], None]
 
 # One is published while the next is scored; what comes meanwhile waits, and is conflated.
 ROUNDS_AT_ONCE = 2
-# A full chunk says that more is waiting in the topic; it is waited for while that spares work, so long at most.
-HOLD_SECONDS = 0.25
+# Where more is waiting in the topic, it is waited for while that spares work, so long at most.
+HOLD_SECONDS = 0.5
 
 
 class Reader(Protocol):
@@ -42,7 +42,6 @@ class Conflation:
         reader: tells who reads records now.
         launch: called with a round, how to acknowledge it, and by offset what each of its records stands for.
         leave_out: told of a chunk and the records of it that are kept, so that what is left out takes no room.
-        chunk_records: most records in a chunk.
         whole_until: chunks that begin before this offset are passed on as they are.
     """
 
@@ -52,13 +51,11 @@ class Conflation:
         launch: Launch,
         leave_out: Callable[[Chunk, Sequence[Incoming]], None],
         *,
-        chunk_records: int,
         whole_until: int = 0,
     ) -> None:
         self._reader = reader
         self._launch = launch
         self._leave_out = leave_out
-        self._chunk_records = chunk_records
         self._whole_until = whole_until
         self._parts: list[tuple[Chunk, Acknowledge]] = []
         self._waiting: dict[int, tuple[Chunk, Any]] = {}
@@ -74,11 +71,10 @@ class Conflation:
         if chunk.start < self._whole_until:
             self._launch(chunk, acknowledge, {})
             return
-        is_full = len(chunk) >= self._chunk_records
         self._parts.append((chunk, acknowledge))
         self._absorbed += len(chunk)
         self._absorb(chunk)
-        if is_full and 2 * len(self._waiting) <= self._absorbed:
+        if chunk.waiting and 2 * len(self._waiting) <= self._absorbed:
             if self._timer is None:
                 self._timer = asyncio.get_running_loop().call_later(HOLD_SECONDS, self._next)
         else:

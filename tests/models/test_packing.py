@@ -23,11 +23,6 @@ def test_those_of_one_dtype_go_together_and_the_others_stay_alone():
     assert packing.alone == (0, 1, 2)
     together = packing.specs(specs(*kinds[::-1]))
     assert [each.shape.as_list() for each in together] == [[None, 4], [None], [None, 3], [None]]
-        [None, 4],
-        [None],
-        [None, 3],
-        [None],
-    ]
 
 
 def test_few_are_left_alone_and_a_fixed_number_of_rows_is_kept():

@@ -16,8 +16,6 @@ from app.standings import conflation
 from app.standings.conflation import ROUNDS_AT_ONCE, Conflation
 from tests.app.chunks import Received, chunk, record
 
-FULL = 4
-
 
 class Reader:
     """Values are `[member, lap]`, or `[member, lap, "bad"]`."""
@@ -40,7 +38,7 @@ class Lane:
         self.rounds: list[tuple[Chunk, Any, dict[int, list[int]]]] = []
         self.acknowledged: list[int] = []
         self.room: list[int] = []
-        self.conflation = Conflation(Reader, self.launch, self.leave_out, chunk_records=FULL, **options)
+        self.conflation = Conflation(Reader, self.launch, self.leave_out, **options)
 
     def launch(self, merged: Chunk, acknowledge: Any, overtaken: dict[int, list[int]]) -> None:
         self.rounds.append((merged, acknowledge, overtaken))
@@ -49,12 +47,14 @@ class Lane:
         self.room += sorted({each.offset for each in part} - {each.offset for each in kept})
         part[:] = kept
 
-    def offer(self, start: int, *values: Any) -> None:
+    def offer(self, start: int, *values: Any, waiting: int = 0) -> None:
         records = [
             record(start + place, None if value is None else json.dumps(value).encode(), key=b"g")
             for place, value in enumerate(values)
         ]
-        self.conflation.offer(chunk(*records), lambda part: self.acknowledged.append(part.start))
+        part = chunk(*records)
+        part.waiting = waiting
+        self.conflation.offer(part, lambda part: self.acknowledged.append(part.start))
 
     def confirm(self) -> None:
         merged, acknowledge, _ = self.rounds.pop(0)
@@ -92,26 +92,25 @@ async def test_what_comes_while_two_rounds_are_in_the_works_waits_and_is_conflat
     assert lane.acknowledged == [0, 1, 2, 4, 5]
 
 
-async def test_a_full_chunk_is_held_for_the_next_while_that_spares_work(monkeypatch: pytest.MonkeyPatch):
+async def test_while_more_waits_in_the_topic_it_is_held_for_that(monkeypatch: pytest.MonkeyPatch):
     lane = Lane()
-    lane.offer(0, *[["a", lap] for lap in range(FULL)])
+    lane.offer(0, *[["a", lap] for lap in range(4)], waiting=9)
     assert lane.rounds == []
-    lane.offer(FULL, *[["a", lap] for lap in range(FULL)])
+    lane.offer(4, *[["a", lap] for lap in range(4, 8)], waiting=1)
     assert lane.rounds == []
-    lane.offer(2 * FULL, ["b", 1])  # no full one: nothing more waits in the topic
-    assert [offsets for offsets, _ in lane.seen()] == [[3, 4, 5, 6, 7, 8]] or lane.seen()
+    lane.offer(8, ["b", 1])
+    assert lane.seen() == [([7, 8], {7: [*range(7)]})]
     monkeypatch.setattr(conflation, "HOLD_SECONDS", 0.0)
     held = Lane()
-    held.offer(0, *[["a", 1]] * FULL)
+    held.offer(0, *[["a", 1]] * 4, waiting=9)
     assert held.rounds == []
-    await asyncio.sleep(0)
     await asyncio.sleep(0.01)
     assert held.seen() == [([3], {3: [0, 1, 2]})]
 
 
-async def test_full_chunks_of_as_many_members_are_not_held():
+async def test_it_is_not_held_where_that_spares_little():
     lane = Lane()
-    lane.offer(0, *[[f"m{place}", 1] for place in range(FULL)])
+    lane.offer(0, *[[f"m{place}", 1] for place in range(4)], waiting=9)
     assert lane.seen() == [([0, 1, 2, 3], {})]
 
 
@@ -149,10 +148,10 @@ async def test_up_to_where_it_was_told_nothing_is_left_out():
 
 async def test_what_waits_goes_on_when_nothing_more_comes_and_nothing_does_after_the_end():
     lane = Lane()
-    lane.offer(0, *[["a", 1]] * FULL)
+    lane.offer(0, *[["a", 1]] * 4, waiting=9)
     lane.conflation.flush()
     assert len(lane.rounds) == 1
-    lane.offer(FULL, *[["a", 1]] * FULL)
+    lane.offer(4, *[["a", 1]] * 4, waiting=9)
     lane.conflation.close()
     lane.conflation.flush()
     lane.confirm()
@@ -178,7 +177,7 @@ def test_every_offset_is_worked_on_or_stood_for_once_and_the_newest_of_each_memb
         for _ in range(rng.randrange(1, 12)):
             values = [
                 None if rng.random() < 0.1 else [rng.choice("abc"), rng.randrange(4)]
-                for _ in range(rng.randrange(1, FULL + 1))
+                for _ in range(rng.randrange(1, 5))
             ]
             for place, value in enumerate(values):
                 if value is None:
@@ -187,7 +186,7 @@ def test_every_offset_is_worked_on_or_stood_for_once_and_the_newest_of_each_memb
                 member, lap = value
                 if member not in newest or lap >= newest[member][0]:
                     newest[member] = (lap, offset + place)
-            lane.offer(offset, *values)
+            lane.offer(offset, *values, waiting=rng.randrange(2))
             offset += len(values)
             while lane.rounds and rng.random() < 0.4:
                 confirm()
