@@ -165,6 +165,8 @@ class Client:
     async def watch(self, topics: Sequence[str]) -> None:
         """Learn the partitions of *topics*, and keep knowing them."""
         for topic in topics:
+            # What a broker told unasked when we connected, as the embedded one does, is forgotten with the next look.
+            self._client._topics.add(topic)
             self._counts[topic] = len(await self._client._wait_on_metadata(topic))
 
     def partition_count(self, topic: str) -> int:

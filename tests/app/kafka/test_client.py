@@ -54,6 +54,20 @@ async def test_a_topic_that_is_gone_for_a_while_keeps_its_partition_count_and_ha
             await client.leader(TopicPartition(topics.output, 0))
 
 
+async def test_topics_that_a_broker_tells_unasked_stay_known_when_another_one_is_watched():
+    watched = ["first", "second"]
+    with EmbeddedBroker() as broker:
+        await asyncio.to_thread(broker.create_topics, watched, partitions=1)
+        async with connected(broker.bootstrap_servers) as client:
+            await client.watch(["first"])
+            await asyncio.to_thread(broker.create_topics, ["third"], partitions=1)
+            for topic in ("second", "third"):
+                await client.watch([topic])
+            await client.refresh()
+            for topic in (*watched, "third"):
+                assert await client.leader(TopicPartition(topic, 0)) == client.any_node()
+
+
 async def test_a_broker_that_does_not_answer_holds_up_no_other(topics: Topics):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         async with connected(topics.client.bootstrap_servers) as client:
