@@ -44,6 +44,17 @@ class Source(Protocol):
         """Return the strengths for order and winner of whoever knows all that is hidden in the races of the test."""
 
 
+def best_of(races: Sequence[Simulated], seed: int, on_part: OnPart) -> tuple[Strengths, Strengths]:
+    """Return the ceiling's strengths for order and winner of each race, by Monte Carlo."""
+    orders, winners = [], []
+    for index, one in enumerate(races):
+        order, winner = best_order(ceiling(one, endings=ENDINGS, seed=seed + index))
+        orders.append(order)
+        winners.append(winner)
+        on_part((index + 1) / len(races))
+    return orders, winners
+
+
 @dataclass(frozen=True, slots=True)
 class SimulatedRaces:
     """Races of the simulator.
@@ -71,13 +82,7 @@ class SimulatedRaces:
 
     def best(self, on_part: OnPart) -> tuple[Strengths, Strengths] | None:
         """Return the ceiling's strengths, by Monte Carlo."""
-        orders, winners = [], []
-        for index, one in enumerate(self._tested()):
-            order, winner = best_order(ceiling(one, endings=ENDINGS, seed=self.seed + index))
-            orders.append(order)
-            winners.append(winner)
-            on_part((index + 1) / self.tested_on)
-        return orders, winners
+        return best_of(self._tested(), self.seed, on_part)
 
     def _tested(self) -> list[Simulated]:
         return simulate(self.tested_on, self.seed + TEST_SEED)

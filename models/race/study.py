@@ -43,15 +43,15 @@ def compare(model: RaceModel, source: Source, *, seed: int, on_progress: OnProgr
     races = source.to_test_on()
     on_progress(0.0, f"foretelling {len(races)} races")
     scores = [model.scores(race) for race in races]
-    learnt, so_far = measure(races, scores), measure(races, [_so_far(race) for race in races])
+    learnt, so_far = measure(races, scores), measure(races, [order_so_far(race) for race in races])
 
     def row(name: str, measured: Measured) -> Row:
         return Row(name, summarize(races, measured, seed=seed))
 
     rows = [
-        Row("model", summarize(races, learnt, seed=seed), *_chances(races, scores)),
+        Row("model", summarize(races, learnt, seed=seed), *chances(races, scores)),
         row("order so far", so_far),
-        row("order before", measure(races, [_before(race) for race in races])),
+        row("order before", measure(races, [order_before(race) for race in races])),
         row("gain on so far", learnt.minus(so_far)),
     ]
     if best := source.best(lambda part: on_progress(part, "what could be known at best")):
@@ -82,20 +82,22 @@ def cross_validate(
             for index in chosen:
                 scores[index] = model.scores(races[index]).astype(np.float64)
         learnt = summarize(races, measure(races, scores), seed=seed)
-        rows.append(Row(str(settings), learnt, *_chances(races, scores)))
-    so_far = measure(races, [_so_far(race) for race in races])
+        rows.append(Row(str(settings), learnt, *chances(races, scores)))
+    so_far = measure(races, [order_so_far(race) for race in races])
     return [*rows, Row("order so far", summarize(races, so_far, seed=seed))]
 
 
-def _so_far(race: Race) -> Floats:
+def order_so_far(race: Race) -> Floats:
+    """Return `[M, P]`, the strengths of whoever takes the order at each moment for the one at the end."""
     return -race.position.astype(np.float64)
 
 
-def _before(race: Race) -> Floats:
+def order_before(race: Race) -> Floats:
+    """Return `[M, P]`, the strengths of whoever believes the order before the race to the end."""
     return np.broadcast_to(-race.prior.astype(np.float64), race.position.shape)
 
 
-def _chances(races: Sequence[Race], scores: Sequence[npt.NDArray[np.floating]]) -> tuple[float, float]:
+def chances(races: Sequence[Race], scores: Sequence[npt.NDArray[np.floating]]) -> tuple[float, float]:
     """Return how surprised these scores are by winners, and what they believe of their favourites."""
     pairs = list(zip(scores, races, strict=True))
     surprised, believed = (np.concatenate([of(each, race) for each, race in pairs]) for of in (surprise, belief))
