@@ -3,14 +3,22 @@
 import argparse
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
-_EXAMPLES = """\
+RACES = 32
+PORT = 8000
+SECONDS = 20
+"""How long streaming takes when no speed is asked for."""
+
+_EXAMPLES = f"""\
 examples:
-  streamrank demo                          about half a minute, then a summary
-  streamrank demo --keep                   everything stays up until Ctrl-C, to look around in
-  streamrank demo --records 100000 --rate 10000
+  streamrank demo                      half a minute, and as long again when the model is not trained yet
+  streamrank demo --keep               goes on with new races until Ctrl-C; http://127.0.0.1:{PORT}/ shows them
+  streamrank demo --races 6 --speed 5  a few races, slowly
+  streamrank demo --races DIR          real races, lap by lap: a model is trained on the earlier ones first
 
-exit status: 0 when all predictions are those of the model itself, 1 when not or when something failed, 130 after Ctrl-C
+exit status: 0 when every record was answered once and every ranking was whole, 1 when not or when something failed,
+2 for wrong options, 130 after Ctrl-C
 """
 
 
@@ -19,15 +27,15 @@ class Options:
     """The demo's options.
 
     Attributes:
-        records: how many to send.
-        rate: how many a second.
-        port: for the service's HTTP; 0 takes a free one.
-        keep: stay up afterwards.
+        races: how many simulated ones, or a folder of real ones.
+        speed: how much faster than life; None: so that it takes about `SECONDS`.
+        port: for the service's HTTP; None: `PORT`, or a free one where that is taken.
+        keep: go on afterwards.
     """
 
-    records: int
-    rate: float
-    port: int
+    races: int | Path
+    speed: float | None
+    port: int | None
     keep: bool
 
 
@@ -35,26 +43,36 @@ def parse(arguments: Sequence[str]) -> Options:
     """Return the options; wrong ones end the process with status 2 and a message, as argparse does."""
     parser = argparse.ArgumentParser(
         prog="streamrank demo",
-        description="Start a broker, train a model, start the service, stream real records through, judge the result.",
+        description="Start a broker, train a model, start the service, stream races, compare rankings and ends.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     parser.add_argument(
-        "--records", type=_number(int, 1, 10_000_000), default=20_000, metavar="N", help="how many (default: 20000)"
+        "--races", type=_races, default=RACES, metavar="N|DIR", help=f"simulated ones, or real ones (default: {RACES})"
     )
     parser.add_argument(
-        "--rate", type=_number(float, 0.1, 1_000_000), default=2_000.0, metavar="N", help="a second (default: 2000)"
+        "--speed",
+        type=_number(float, 0.1, 100_000),
+        metavar="X",
+        help=f"times as fast as life (default: so that it takes {SECONDS} s)",
     )
     parser.add_argument(
         "--port",
         type=_number(int, 1, 65_535),
-        default=0,
         metavar="PORT",
-        help="the service's HTTP (default: a free one)",
+        help=f"the service's HTTP (default: {PORT}, or a free one)",
     )
-    parser.add_argument("--keep", action="store_true", help="leave everything running until Ctrl-C")
+    parser.add_argument("--keep", action="store_true", help="go on with new races until Ctrl-C")
     return Options(**vars(parser.parse_args(arguments)))
+
+
+def _races(text: str) -> int | Path:
+    if not text.lstrip("-").isdecimal():
+        if not (folder := Path(text)).is_dir():
+            raise argparse.ArgumentTypeError(f"{text} is neither a number nor a folder")
+        return folder.absolute()
+    return int(_number(int, 1, 10_000)(text))
 
 
 def _number(kind: Callable[[str], float], lowest: float, highest: float) -> Callable[[str], float]:

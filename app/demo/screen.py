@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
-from app.demo.tally import View
+from app.demo.view import RaceView, View
 
 _PACE_S = 1.0  # between two plain lines about the stream
 
@@ -83,11 +83,18 @@ class PlainScreen:
 
 
 def in_words(view: View) -> str:
-    """Return the figures of *view* in one line."""
-    return (
-        f"{view.answered:,} of {view.total:,} records back, {view.rate:,.0f} a second, "
-        f"latency p50 {view.p50:.1f} ms, p99 {view.p99:.1f} ms, {view.waiting:,} on their way"
+    """Return the figures of *view*, and who is foretold to win the race that is shown, in one line."""
+    figures = view.figures
+    line = (
+        f"{figures.answered:,} of {figures.total:,} records back, {figures.rate:,.0f} a second, "
+        f"latency p50 {figures.p50:.1f} ms, p99 {figures.p99:.1f} ms, {figures.waiting:,} on their way"
     )
+    return f"{line}; {_favourite(view.race)}" if view.race and view.race.lines else line
+
+
+def _favourite(race: RaceView) -> str:
+    first = race.lines[0]
+    return f"{race.name}, {race.unit} {race.moment} of {race.moments}: {first.member} wins with {first.chance:.0%}"
 
 
 def open_screen() -> Screen:

@@ -9,12 +9,30 @@ from pathlib import Path
 
 from app.child import Child
 from app.demo.failure import DemoFailed
+from app.demo.stream import DEAD_LETTERS, INPUT, OUTPUT
 from app.ports import LOOPBACK, free_ports
 from config.settings import VARIABLES
 
 _START_S = 120
 _STOP_S = 30  # more than the service itself allows for a clean stop
 _SESSION_TIMEOUT_MS = 6000  # the embedded broker lets a new member wait for half of this
+_PAGE = {"PAGE_SHOWS_RECORDS": "true", "PAGE_FIELDS": '["position","moment"]', "PAGE_SCORES_AS": "softmax"}
+
+
+def settings_for(bootstrap_servers: str, model: Path) -> dict[str, str]:
+    """Return the variables of a service that ranks the demo's races with a model in this folder of versions."""
+    return {
+        "KAFKA_BOOTSTRAP_SERVERS": bootstrap_servers,
+        "INPUT_TOPIC": INPUT,
+        "OUTPUT_TOPIC": OUTPUT,
+        "DEAD_LETTER_TOPIC": DEAD_LETTERS,
+        "MODEL_PATH": str(model),
+        "MODEL_NAME": "race",
+        "RANK_BY": "standings",
+        "RANK_TOP_K": "0",
+        "STANDINGS_ORDER_FIELD": "moment",
+        **{name: value for name, value in _PAGE.items() if name in VARIABLES},
+    }
 
 
 class Service:

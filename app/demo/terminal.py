@@ -11,7 +11,11 @@ from rich.table import Table
 from rich.text import Text
 
 from app.demo.screen import Step
-from app.demo.tally import Prediction, View
+from app.demo.view import Line, RaceView, View
+
+_BAR = 12  # characters
+_NEWEST = 20  # moments shown, of the many that races of cars have
+_LEVELS = "▁▂▃▄▅▆▇█"
 
 
 class TerminalScreen:
@@ -23,7 +27,7 @@ class TerminalScreen:
     def say(self, *lines: str) -> None:
         """Print lines."""
         for line in lines:
-            self._console.print(Text(line))
+            self._console.print(Text(line), soft_wrap=True)  # a table that is wrapped by words is none
 
     @contextmanager
     def step(self, title: str) -> Iterator[Step]:
@@ -57,8 +61,8 @@ class TerminalScreen:
         with Live(bar, console=self._console, transient=True, refresh_per_second=10) as live:
 
             def show(view: View) -> None:
-                bar.update(task, total=view.total, completed=view.answered)
-                live.update(Group(bar, _figures(view), _latest(view.latest)))
+                bar.update(task, total=view.figures.total, completed=view.figures.answered)
+                live.update(Group(bar, figures_table(view), *([race_table(view.race)] if view.race else [])))
 
             yield show
 
@@ -69,21 +73,50 @@ class TerminalScreen:
             self._console.print(Text.assemble(("✗ ", "red"), fault))
 
 
-def _figures(view: View) -> Table:
-    table = Table(box=None, padding=(0, 3, 0, 2), header_style="dim")
-    for name in ("in", "out", "on their way", "dead letters", "a second", "p50 ms", "p99 ms"):
-        table.add_column(name, justify="right", min_width=8)
-    counts = (view.sent, view.answered - view.dead_letters, view.waiting, view.dead_letters)
-    table.add_row(*(f"{count:,}" for count in counts), f"{view.rate:,.0f}", f"{view.p50:.1f}", f"{view.p99:.1f}")
+def figures_table(view: View) -> Table:
+    """Return the figures of the stream as a table of one row."""
+    table = Table(box=None, padding=(0, 2), header_style="dim")
+    for name in ("in", "out", "on their way", "a second", "p50 ms", "p99 ms", "model"):
+        table.add_column(name, justify="right", no_wrap=True)
+    figures = view.figures
+    counts = (f"{count:,}" for count in (figures.sent, figures.answered, figures.waiting))
+    table.add_row(*counts, f"{figures.rate:,.0f}", f"{figures.p50:.1f}", f"{figures.p99:.1f}", view.model)
     return table
 
 
-def _latest(predictions: Sequence[Prediction]) -> Table:
-    table = Table(box=None, padding=(0, 3, 0, 2), header_style="dim")
-    for name in ("record", "written", "ranking"):
-        table.add_column(name, min_width=8)
-    for each in predictions:
-        ranking = "  ".join(f"{place}. {label} {score:.3f}" for place, (label, score) in enumerate(each.ranking, 1))
-        right = bool(each.ranking) and each.ranking[0][0] == each.truth
-        table.add_row(f"{each.number:,}", each.truth, Text(ranking, style="green" if right else "red"))
+def race_table(race: RaceView) -> Table:
+    """Return how a race stands, best first, with the way of each one's chance to win."""
+    title = f"{race.name}, {race.about}: {race.unit} {race.moment} of {race.moments}"
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 1), header_style="dim")
+    table.add_column("end", justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True, min_width=3)
+    table.add_column("", no_wrap=True)
+    table.add_column("wins", justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    table.add_column("now", justify="right", no_wrap=True)
+    table.add_column(f"by {race.unit}", no_wrap=True, min_width=min(race.moments, _NEWEST))
+    for line in race.lines:
+        table.add_row(*_cells(line))
     return table
+
+
+def _cells(line: Line) -> list[str | Text]:
+    place = "out" if line.place is None else str(line.place)
+    way = sparkline(line.history[-_NEWEST:])
+    return [str(line.rank), _arrow(line), Text(line.member), f"{line.chance:.0%}", _bar(line.chance), place, way]
+
+
+def _arrow(line: Line) -> Text:
+    if not line.change:
+        return Text("")
+    return Text(f"▲{line.change}", style="green") if line.change > 0 else Text(f"▼{-line.change}", style="red")
+
+
+def _bar(chance: float) -> Text:
+    full = round(chance * _BAR)
+    return Text.assemble(("█" * full, "cyan"), ("·" * (_BAR - full), "dim"))
+
+
+def sparkline(values: Sequence[float]) -> str:
+    """Return a character for each value from 0 to 1."""
+    return "".join(_LEVELS[min(int(value * len(_LEVELS)), len(_LEVELS) - 1)] for value in values)

@@ -1,52 +1,39 @@
-"""The demo's training, in a process of its own: TensorFlow's memory, messages and crashes stay there."""
+"""The demo's model: the cached one for simulated races, or one that is trained on the spot for real ones."""
 
-import json
-import os
-import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
-from app.child import Child
-from app.demo.failure import DemoFailed
-from models.digits import EPOCHS, HeldOut, train
+from app.train.apart import train_apart
+from app.train.cache import SEED, cached_race_model
+from app.train.job import Job
+from models.race.source import TRAINED_ON as ALL
 
-SEED = 7
+TRAINED_ON = ALL
+
+OnProgress = Callable[[float, str], None]
 
 
-def train_apart(model: Path, *, log: Path, on_progress: Callable[[float, str], None]) -> HeldOut:
-    """Train in another process, export the SavedModel to *model*, and return the held-out images.
+def model_for(races: int | Path, workplace: Path, on_progress: OnProgress) -> tuple[Path, str]:
+    """Return a folder with version 1 of the model, and a few words about it; raises TrainingFailed.
 
     Args:
-        model: a folder that does not exist yet.
-        log: the file for what TensorFlow says.
+        races: how many simulated ones are to be foretold, or the folder of real ones.
+        workplace: where a model goes that is not kept.
         on_progress: is told the part that is done (0 to 1) and a few words.
-
-    Raises:
-        DemoFailed: the process failed; with the end of its log.
     """
-    results = log.with_name("held-out.npz")
-    command = [sys.executable, "-m", __name__, str(model), str(results)]
-    environment = {**os.environ, "KERAS_BACKEND": "tensorflow"}
-    child = Child(command, log=log, folder=log.parent, environment=environment, piped=True)
-    try:
-        for line in child.lines():
-            epoch, accuracy = json.loads(line)
-            on_progress(epoch / EPOCHS, f"epoch {epoch} of {EPOCHS}, {accuracy:.1%} of the training images read right")
-        status = child.wait(timeout=60)
-    finally:
-        child.kill()
-    if status:
-        raise DemoFailed(f"training the model ended with status {status}; the last it said:\n{child.last_lines()}")
-    return HeldOut.load(results)
+    if isinstance(races, Path):
+        return _trained(races, workplace, on_progress), "trained on the earlier races of the folder"
+    began = time.time()
+    folder = cached_race_model(trained_on=TRAINED_ON, on_progress=on_progress)
+    made = (folder / "1" / "saved_model.pb").stat().st_mtime
+    when = "just now" if made >= began else f"on {time.strftime('%Y-%m-%d at %H:%M', time.localtime(made))}, and cached"
+    return folder, f"trained with Keras on {TRAINED_ON:,} simulated races, {when}"
 
 
-def _main(model: str, results: str) -> None:
-    def report(epoch: int, accuracy: float) -> None:
-        sys.stdout.write(f"{json.dumps([epoch, accuracy])}\n")
-        sys.stdout.flush()
-
-    train(Path(model), seed=SEED, on_epoch=report).save(Path(results))
-
-
-if __name__ == "__main__":
-    _main(*sys.argv[1:])
+def _trained(races: Path, workplace: Path, on_progress: OnProgress) -> Path:
+    folder = workplace / "race"
+    folder.mkdir()
+    job = Job(SEED, str(folder / "1"), races=str(races), tested_on=0)
+    train_apart(job, log=workplace / "training.log", on_progress=on_progress)
+    return folder

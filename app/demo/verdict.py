@@ -1,85 +1,82 @@
-"""The demo's verdict: does what came out of the topic agree with the model itself?"""
+"""The demo's verdict: was all that was sent answered, once, and how right were the rankings?"""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from app.demo.meeting import Meeting
 from app.demo.tally import Tally
+from app.train.table import table
+from models.race.evaluation import evaluate
+from models.race.race import Booleans, Race
+from models.race.source import Strengths
+from models.race.study import Row, mean_surprise, order_before, order_so_far
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What was measured, side by side with the model run directly.
+    """What is to be said in the end.
 
     Attributes:
-        total: records sent.
-        predictions: records of which a prediction was read.
-        repeated: predictions beyond the first of a record.
-        dead_letters: dead letters read.
-        correct: records whose prediction is true.
-        direct_correct: records that the model itself, run by Keras, gets right.
-        differing: records whose prediction is not the one that Keras gives.
-        records_a_second: from when the first record was due until the last prediction was read.
-        p50, p99: latency in milliseconds from when a record was due until its prediction was read.
+        lines: tables and figures, for people.
+        faults: what is wrong, one sentence each; empty when all is well.
     """
 
-    total: int
-    predictions: int
-    repeated: int
-    dead_letters: int
-    correct: int
-    direct_correct: int
-    differing: int
-    records_a_second: float
-    p50: float
-    p99: float
-
-    @property
-    def faults(self) -> list[str]:
-        """What is wrong, one sentence each; empty when all is well."""
-        found = {
-            f"{self.total - self.predictions:,} records have no prediction": self.predictions != self.total,
-            f"{self.repeated:,} predictions came more than once": self.repeated,
-            f"{self.dead_letters:,} records were refused": self.dead_letters,
-            f"{self.differing:,} predictions are not those of the model run directly with Keras": self.differing,
-            "the accuracy is not that of the model run directly with Keras": self.correct != self.direct_correct,
-        }
-        return [sentence for sentence, applies in found.items() if applies]
-
-    @property
-    def lines(self) -> list[str]:
-        """The summary for people."""
-        same = "the same as" if self.correct == self.direct_correct else "NOT the same as"
-        direct = f"{self.direct_correct / self.total:.2%} of the model run directly with Keras"
-        return [
-            f"records in         {self.total:>10,}",
-            f"predictions out    {self.predictions:>10,}",
-            f"dead letters       {self.dead_letters:>10,}",
-            f"records a second   {self.records_a_second:>10,.0f}",
-            f"latency, p50       {self.p50:>10,.1f} ms   from when a record was due until its prediction was read",
-            f"latency, p99       {self.p99:>10,.1f} ms",
-            f"accuracy           {self.correct / self.total:>10.2%}      {same} the {direct}",
-        ]
+    lines: Sequence[str]
+    faults: Sequence[str]
 
 
-def judge(tally: Tally, *, truths: Sequence[str], direct: Sequence[str]) -> Verdict:
-    """Compare *tally* with what the model says by itself.
+def judge(meeting: Meeting, best: tuple[Strengths, Strengths] | None = None) -> Verdict:
+    """Compare the rankings that were published with how the races ended.
 
     Args:
-        tally: all that was sent and read.
-        truths: the label that is right; record `n` is `truths[n % len(truths)]`.
-        direct: the label that the model run directly gives, likewise.
+        meeting: all that was sent and read.
+        best: strengths for order and winner of whoever knows all that is hidden, `[M, P]` for each race.
     """
-    expected = {number: direct[number % len(direct)] for number in range(tally.total)}
+    return Verdict([*table(rows(meeting, best)), "", *_figures(meeting)], list(_faults(meeting)))
+
+
+def rows(meeting: Meeting, best: tuple[Strengths, Strengths] | None = None) -> list[Row]:
+    """Return how well each way foretold, all of them over the moments that have a ranking of their own."""
+    given = [meeting.published.strengths(index) for index in range(len(meeting.programme.races))]
+    races = [_seen(race, shown) for race, (_, shown) in zip(meeting.programme.races, given, strict=True)]
+    scores = [each for each, _ in given]
+    # Without any ranking there is no mean.
+    surprise = mean_surprise(races, scores) if any(race.running.any() for race in races) else None
+    found = [
+        Row("published", evaluate(races, scores), surprise),
+        Row("order so far", evaluate(races, [order_so_far(race) for race in races])),
+        Row("order before", evaluate(races, [order_before(race) for race in races])),
+    ]
+    return found if best is None else [*found, Row("ceiling", evaluate(races, *best))]
+
+
+def _seen(race: Race, shown: Booleans) -> Race:
+    return replace(race, running=race.running & shown)
+
+
+def _figures(meeting: Meeting) -> list[str]:
+    tally = meeting.tally
     p50, p99 = tally.latency_ms(50, 99)
-    return Verdict(
-        total=tally.total,
-        predictions=len(tally.labels),
-        repeated=tally.repeated,
-        dead_letters=tally.dead_letters,
-        correct=tally.correct,
-        direct_correct=sum(label == truths[number % len(truths)] for number, label in expected.items()),
-        differing=sum(tally.labels.get(number, label) != label for number, label in expected.items()),
-        records_a_second=tally.records_a_second,
-        p50=p50,
-        p99=p99,
-    )
+    return [
+        f"records in         {tally.total:>10,}   of {len(meeting.programme.races):,} races",
+        f"rankings out       {tally.rankings:>10,}",
+        f"superseded         {tally.superseded:>10,}   by newer ones of the same horse or driver, while they waited",
+        f"races ended        {tally.tombstones:>10,}",
+        f"dead letters       {tally.dead_letters:>10,}",
+        f"records a second   {tally.records_a_second:>10,.0f}",
+        f"latency, p50       {p50:>10,.1f} ms   from when a record was due until its ranking was read",
+        f"latency, p99       {p99:>10,.1f} ms",
+    ]
+
+
+def _faults(meeting: Meeting) -> list[str]:
+    tally: Tally = meeting.tally
+    found = {
+        f"{tally.missing:,} records have no answer": tally.missing,
+        f"{tally.repeated:,} records were answered once more": tally.repeated,
+        f"{tally.foreign:,} answers are of records that were not sent, or name the wrong one": tally.foreign,
+        f"{tally.dead_letters:,} records were refused": tally.dead_letters,
+        f"{tally.unended:,} ends of races did not come out as such": tally.unended,
+        f"{meeting.published.incomplete:,} rankings lack members, or have some too many": meeting.published.incomplete,
+    }
+    return [sentence for sentence, count in found.items() if count]

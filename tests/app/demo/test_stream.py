@@ -2,7 +2,6 @@ import asyncio
 import json
 from contextlib import asynccontextmanager
 
-import numpy as np
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
@@ -10,10 +9,10 @@ from app.broker import EmbeddedBroker
 from app.demo import stream
 from app.demo.failure import DemoFailed
 from app.demo.stream import Stream
-from app.demo.tally import Tally
+from app.demo.verdict import judge
+from tests.app.demo.races import Standings, headers, meeting
 
-IMAGES = np.arange(3 * 64, dtype=np.float32).reshape(3, 64)
-TRUTHS = ["one", "two", "three"]
+FAST = 1000.0
 
 
 @pytest.fixture
@@ -25,17 +24,19 @@ def servers():
 
 
 @asynccontextmanager
-async def answering(servers, answer):
-    """Stand in for the service: send the topics and values that *answer* returns; yields what came in."""
+async def answering(servers, run, topic_of=lambda _record: stream.OUTPUT):
+    """Stand in for the service, always right; yields what came in."""
     producer = AIOKafkaProducer(bootstrap_servers=servers)
     consumer = AIOKafkaConsumer(stream.INPUT, bootstrap_servers=servers, auto_offset_reset="earliest")
+    standings = Standings(run.programme.races)
     seen = []
 
     async def work():
         async for record in consumer:
-            seen.append((record.key, json.loads(record.value)))
-            for topic, value in answer(seen[-1][1]):
-                await producer.send(topic, json.dumps(value).encode())
+            seen.append(record)
+            value = record.value and json.dumps(standings.ranking(json.loads(record.value))).encode()
+            named = headers(record.offset, record.partition)
+            await producer.send(topic_of(record), value, key=record.key, headers=named, partition=record.partition)
 
     async with producer, consumer:
         working = asyncio.create_task(work())
@@ -43,69 +44,83 @@ async def answering(servers, answer):
         working.cancel()
 
 
-def right(record):
-    """Answer with the truth, which the first pixel tells."""
-    label = TRUTHS[int(record["features"][0] // 64)]
-    return [(stream.OUTPUT, {"id": record["id"], "predictions": [{"rank": 1, "label": label, "score": 0.5}]})]
-
-
-async def run(servers, tally, *, on_view=lambda _view: None, check=lambda: None):
-    async with Stream(servers, IMAGES) as records:
-        await records.run(tally, rate=500, on_view=on_view, check=check)
+async def stream_all(servers, run, *, speed=FAST, on_view=lambda _view: None, check=lambda: None):
+    async with Stream(servers) as records:
+        await records.run(run, speed=speed, on_view=on_view, check=check)
 
 
 async def test_every_record_is_sent_and_its_answer_counted(servers):
-    tally = Tally(TRUTHS, 100)
-    views = []
-    async with answering(servers, right) as seen:
-        await run(servers, tally, on_view=views.append)
-    assert (tally.answered, tally.correct, tally.repeated, tally.dead_letters) == (100, 100, 0, 0)
-    assert sorted(record["id"] for _, record in seen) == list(range(100))
-    assert all(int(key) == record["id"] % 3 for key, record in seen)
-    assert all(record["features"] == IMAGES[record["id"] % 3].tolist() for _, record in seen)
-    assert views[-1].answered == 100
-    assert 0 < tally.latency_ms(0)[0] < tally.latency_ms(100)[0]
+    run, views = meeting(), []
+    async with answering(servers, run) as seen:
+        await stream_all(servers, run, on_view=views.append)
+    assert judge(run).faults == []
+    values = {record.value: record.key for record in seen if record.value}
+    assert values == {due.value: due.key for due in run.plan if due.value}
+    assert [record.key for record in seen if record.value is None] == [due.key for due in run.plan if due.ends_race]
+    assert views[-1].figures.answered == len(run.plan)
+    assert 0 < run.tally.latency_ms(0)[0] < run.tally.latency_ms(100)[0]
 
 
-async def test_a_second_run_goes_on_with_the_next_ids(servers):
-    async with answering(servers, right) as seen, Stream(servers, IMAGES) as records:
-        for _ in range(2):
-            tally = Tally(TRUTHS, 10)
-            await records.run(tally, rate=500, on_view=lambda _: None, check=lambda: None)
-            assert (tally.correct, tally.repeated) == (10, 0)
-    assert sorted(record["id"] for _, record in seen) == list(range(20))
+async def test_records_of_a_race_are_in_one_partition_in_their_order(servers):
+    run = meeting(count=3)
+    async with answering(servers, run) as seen:
+        await stream_all(servers, run)
+    for race in run.programme.races:
+        mine = [record for record in seen if record.key == race.name.encode()]
+        assert len({record.partition for record in mine}) == 1
+        assert [record.value for record in mine] == [due.value for due in run.plan if due.key == mine[0].key]
+
+
+async def test_it_takes_as_long_as_the_speed_says(servers):
+    run = meeting()
+    loop = asyncio.get_running_loop()
+    async with answering(servers, run), Stream(servers) as records:
+        began = loop.time()
+        await records.run(run, speed=100, on_view=lambda _view: None, check=lambda: None)
+        assert loop.time() - began >= (run.plan[-1].at - run.plan[0].at) / 100
+
+
+async def test_a_second_meeting_goes_on_with_the_next_ids(servers):
+    first = meeting()
+    second = meeting(first_id=len(first.plan))
+    async with Stream(servers) as records, answering(servers, first):
+        for run in (first, second):
+            await records.run(run, speed=FAST, on_view=lambda _: None, check=lambda: None)
+            assert judge(run).faults == []
 
 
 async def test_a_dead_letter_is_an_answer_too(servers):
     def refuse_the_first(record):
-        return [(stream.DEAD_LETTERS, record)] if record["id"] == 0 else right(record)
+        return stream.DEAD_LETTERS if record.value and json.loads(record.value)["id"] == 0 else stream.OUTPUT
 
-    tally = Tally(TRUTHS, 10)
-    async with answering(servers, refuse_the_first):
-        await run(servers, tally)
-    assert (tally.answered, tally.dead_letters) == (10, 1)
+    run = meeting()
+    async with answering(servers, run, refuse_the_first):
+        await stream_all(servers, run)
+    assert (run.tally.missing, run.tally.dead_letters) == (0, 1)
 
 
-async def test_a_prediction_that_comes_again_after_all_have_come_is_noticed(servers, monkeypatch):
+async def test_a_ranking_that_comes_again_after_all_have_come_is_noticed(servers, monkeypatch):
     monkeypatch.setattr(stream, "TICK_S", 1.0)  # how long it looks once more
-    tally = Tally(TRUTHS, 10)
-    again = json.dumps({"id": 9, "predictions": []}).encode()
-    late = []
+    run, late = meeting(), []
+    again = json.dumps({"id": 0, "predictions": []}).encode()
 
     def stammer(view):
-        if view.answered == view.total and not late:
-            late.append(asyncio.create_task(producer.send_and_wait(stream.OUTPUT, again)))
+        if run.tally.complete and not late:
+            place = next(place for place, number in run.tally._numbers.items() if number == 0)
+            named = headers(place[1], place[0])
+            late.append(asyncio.create_task(producer.send_and_wait(stream.OUTPUT, again, headers=named)))
 
-    async with answering(servers, right), AIOKafkaProducer(bootstrap_servers=servers) as producer:
-        await run(servers, tally, on_view=stammer)
+    async with answering(servers, run), AIOKafkaProducer(bootstrap_servers=servers) as producer:
+        await stream_all(servers, run, on_view=stammer)
         await late[0]
-    assert (tally.answered, tally.repeated) == (10, 1)
+    assert (run.tally.missing, run.tally.repeated) == (0, 1)
 
 
 async def test_it_gives_up_when_answers_stay_away(servers, monkeypatch):
     monkeypatch.setattr(stream, "SILENCE_S", 0.5)
-    with pytest.raises(DemoFailed, match=r"no answer for 0.5 s; 10 of 10 records are missing"):
-        await run(servers, Tally(TRUTHS, 10))
+    run = meeting()
+    with pytest.raises(DemoFailed, match=r"no answer for 0.5 s; [\d,]+ of [\d,]+ records are missing"):
+        await stream_all(servers, run)
 
 
 async def test_it_ends_at_once_when_waiting_has_become_pointless(servers):
@@ -113,4 +128,4 @@ async def test_it_ends_at_once_when_waiting_has_become_pointless(servers):
         raise DemoFailed("the service has ended")
 
     with pytest.raises(DemoFailed, match="the service has ended"):
-        await asyncio.wait_for(run(servers, Tally(TRUTHS, 1_000_000), check=check), 20)
+        await asyncio.wait_for(stream_all(servers, meeting(), speed=0.1, check=check), 20)
