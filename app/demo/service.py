@@ -31,7 +31,7 @@ def settings_for(bootstrap_servers: str, model: Path) -> dict[str, str]:
         "RANK_BY": "standings",
         "RANK_TOP_K": "0",
         "STANDINGS_ORDER_FIELD": "moment",
-        **{name: value for name, value in _PAGE.items() if name in VARIABLES},
+        **_PAGE,
     }
 
 

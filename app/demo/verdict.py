@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from app.demo.meeting import Meeting
 from app.demo.tally import Tally
 from app.train.table import table
-from models.race.evaluation import evaluate
+from models.race.evaluation import Measured, measure, summarize
 from models.race.race import Booleans, Race
 from models.race.source import Strengths
-from models.race.study import Row, mean_surprise, order_before, order_so_far
+from models.race.study import Row, chances, order_before, order_so_far
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +41,17 @@ def rows(meeting: Meeting, best: tuple[Strengths, Strengths] | None = None) -> l
     races = [_seen(race, shown) for race, (_, shown) in zip(meeting.programme.races, given, strict=True)]
     scores = [each for each, _ in given]
     # Without any ranking there is no mean.
-    surprise = mean_surprise(races, scores) if any(race.running.any() for race in races) else None
+    given_chances = chances(races, scores) if any(race.running.any() for race in races) else ()
+
+    def row(name: str, measured: Measured) -> Row:
+        return Row(name, summarize(races, measured))
+
     found = [
-        Row("published", evaluate(races, scores), surprise),
-        Row("order so far", evaluate(races, [order_so_far(race) for race in races])),
-        Row("order before", evaluate(races, [order_before(race) for race in races])),
+        Row("published", summarize(races, measure(races, scores)), *given_chances),
+        row("order so far", measure(races, [order_so_far(race) for race in races])),
+        row("order before", measure(races, [order_before(race) for race in races])),
     ]
-    return found if best is None else [*found, Row("ceiling", evaluate(races, *best))]
+    return found if best is None else [*found, row("ceiling", measure(races, *best))]
 
 
 def _seen(race: Race, shown: Booleans) -> Race:
