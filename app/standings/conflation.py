@@ -13,7 +13,8 @@ Launch = Callable[[Chunk, Acknowledge, dict[int, list[int]]], None]
 
 # One is published while the next is scored; what comes meanwhile waits, and is conflated.
 ROUNDS_AT_ONCE = 2
-# Where more is waiting in the topic, it is waited for while that spares work, so long at most.
+# Where this much more is waiting in the topic, it is waited for while that spares work, so long at most.
+MANY = 256
 HOLD_SECONDS = 0.5
 
 
@@ -74,7 +75,7 @@ class Conflation:
         self._parts.append((chunk, acknowledge))
         self._absorbed += len(chunk)
         self._absorb(chunk)
-        if chunk.waiting and 2 * len(self._waiting) <= self._absorbed:
+        if chunk.waiting >= MANY and 2 * len(self._waiting) <= self._absorbed:
             if self._timer is None:
                 self._timer = asyncio.get_running_loop().call_later(HOLD_SECONDS, self._next)
         else:

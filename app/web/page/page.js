@@ -4,7 +4,7 @@ import { byId, setHidden, setText } from "./dom.js";
 import { Events } from "./events.js";
 import { showLetters, showModel, showStream } from "./figures.js";
 import { showRankings } from "./rankings.js";
-import { showChosen, showStandings } from "./standings.js";
+import { choose, showChosen, showStandings } from "./standings.js";
 
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
 const CALM_MS = 1000;
@@ -68,6 +68,6 @@ pause.addEventListener("click", () => {
   events.pause(!events.paused);
   setText(pause, events.paused ? "Go on" : "Pause");
 });
-byId("group").addEventListener("change", showChosen);
+byId("group").addEventListener("change", choose);
 addEventListener("resize", showChosen);
 events.settle();

@@ -8,7 +8,10 @@ const LINES = 6;
 const KEPT = 400;
 // By group, points of [x, scores by label]; a chart begins when the page is opened.
 const courses = new Map();
+// After so many seconds without a ranking another group is shown, unless somebody has chosen this one.
+const QUIET = 2;
 let latest = null;
+let byHand = false;
 
 export function showStandings(message) {
   latest = message;
@@ -18,7 +21,22 @@ export function showStandings(message) {
   for (const standing of standings) follow(standing);
   for (const group of courses.keys()) if (!standings.some((each) => each.group === group)) courses.delete(group);
   showGroups(standings.map((standing) => standing.group));
+  if (!byHand) followWhatIsLive(message);
   showChosen();
+}
+
+export function choose() {
+  byHand = true;
+  showChosen();
+}
+
+function followWhatIsLive({ at, standings }) {
+  const select = byId("group");
+  const live = standings.filter((each) => at - each.at < QUIET);
+  if (!live.length || live.some((each) => each.group === select.value)) return;
+  // What has begun last: there is most to be seen of it.
+  live.sort((one, other) => courses.get(one.group).length - courses.get(other.group).length);
+  select.value = live[0].group;
 }
 
 export function showChosen() {

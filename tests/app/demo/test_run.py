@@ -104,7 +104,7 @@ def test_it_streams_judges_and_ends_by_itself(tmp_path, cache):
     assert (told["races ended"], told["dead letters"]) == (3, 0)
     assert 0 < told["latency, p50"] <= told["latency, p99"]
     for name in ("published", "order so far", "order before", "ceiling"):
-        assert [line.count("(") for line in lines_of(said, name)] == [5, 5], said
+        assert [line.count("[") for line in lines_of(said, name)] == [5, 5], said
     assert "and cached" in said
     assert f"its live page: http://127.0.0.1:{port}/ (" in said
     assert "What to try next" in said

@@ -112,6 +112,19 @@ def test_a_standing_is_shown_with_places_won_and_lost_the_current_order_and_a_ch
         assert not page.run("return document.querySelector('#rankings').checkVisibility()")
 
 
+def test_when_a_group_falls_silent_one_that_is_live_is_shown(browser: Chrome):
+    scene = Scene(**RACE)
+    with seen(browser, scene) as page:
+        lap(scene, 1, "race-1")
+        page.until(lambda: len(page.rows("#standing")) == 3)
+
+        def shown() -> str:
+            lap(scene, 1, "race-2")
+            return page.text("#standing-caption")
+
+        page.until(lambda: "race-2" in shown())
+
+
 def test_another_group_is_chosen_with_the_keyboard_and_stays_chosen(browser: Chrome):
     scene = Scene(**RACE)
     with seen(browser, scene) as page:
