@@ -29,6 +29,7 @@ from app.outcome import Outcomes
 from app.pipeline import Pipeline, Published, to_nobody
 from app.progress import Progress
 from app.ranking import Ranking, RecordRanking
+from app.scored import ordinary
 from app.scoring import Scorer
 from app.standings.conflation import Conflation, Launch
 from app.standings.ranking import StandingsRanking
@@ -268,6 +269,7 @@ def make_ranking(
         max_rows=batch.in_flight_max_records,
         max_bytes=batch.in_flight_max_bytes,
         target=target,
+        ordinary=ordinary,
         on_dispatch=metrics.dispatched,
     )
     freshness = Freshness(settings.freshness.max_age_ms, skip=settings.freshness.action == "skip")

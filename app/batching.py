@@ -93,6 +93,8 @@ class Batcher(Generic[B, R]):
         max_rows: rows waiting and running, at most. A block that is larger by itself passes when nothing else is there.
         max_bytes: the same for bytes.
         target: chooses smaller batches than *limit* for the sake of latency.
+        ordinary: tells by a batch's results whether all of its rows went through in one go, so that its time says how
+            long so many rows take.
         on_dispatch: told of every batch as it leaves.
     """
 
@@ -106,6 +108,7 @@ class Batcher(Generic[B, R]):
         max_rows: int,
         max_bytes: int,
         target: LatencyTarget | None = None,
+        ordinary: Callable[[Sequence[R]], bool] = lambda _: True,
         on_dispatch: Callable[[Dispatch], None] = lambda _: None,
     ) -> None:
         self._run = run
@@ -115,6 +118,7 @@ class Batcher(Generic[B, R]):
         self._max_rows = max_rows
         self._max_bytes = max_bytes
         self._target = target
+        self._ordinary = ordinary
         self._on_dispatch = on_dispatch
         self._waiting: deque[_Submission[B, R]] = deque()
         self._waiting_rows = 0
@@ -278,7 +282,7 @@ class Batcher(Generic[B, R]):
             for submission, _ in batch:
                 submission.fail(error)
             return
-        if self._target is not None:
+        if self._target is not None and self._ordinary(results):
             self._target.took(batch[0][0].key, rows, others, clock() - began)
 
     def _finished(self, task: "asyncio.Task[None]") -> None:

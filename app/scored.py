@@ -20,6 +20,11 @@ class Scored:
     ranking: TopK | None
     refused: Mapping[int, RejectedRecord]
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether every row has an answer."""
+        return not self.refused
+
     @classmethod
     def of(cls, answers: Sequence[TopK | RejectedRecord]) -> Self:
         """Join the answers about consecutive rows: rankings of one or more rows each, rejections of one.
@@ -59,3 +64,8 @@ class Scored:
 
 def _cut(ranking: TopK | None, start: int, stop: int) -> TopK | None:
     return None if ranking is None or start == stop else ranking.rows(start, stop)
+
+
+def ordinary(results: Sequence[Scored]) -> bool:
+    """Whether a batch was scored in one go: nothing of it had expired, and nothing was refused and found by halving."""
+    return all(each.is_whole for each in results)

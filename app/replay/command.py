@@ -42,7 +42,7 @@ def main(arguments: Sequence[str]) -> int:
         return _stop(WRONG, *error.mistakes)
     except StartFailed as error:
         return _stop(WRONG, str(error))
-    logging.disable()  # what goes wrong is said by the error that ends the trying
+    logging.disable()  # what goes wrong is said by the error that ends the trying, after a minute at the latest
     try:
         with nullcontext() if options.file is None else opened(options.file) as source:
             return asyncio.run(_replay(options, source, settings.kafka, security))

@@ -5,11 +5,12 @@ import time
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from app.records import Outgoing
 from app.replay.recorded import Recorded
 
+PATIENCE_SECONDS = 60.0
 # Records that are due within this go together; and no more than so many.
 _TOGETHER_SECONDS = 0.002
 _MOST = 500
@@ -80,6 +81,7 @@ class Feeder:
         publish: where they go.
         stop: ends it when it is set.
         moved: told now and then how far it is.
+        patience_seconds: how long brokers may take to confirm what goes together.
         clock: tells seconds.
 
     Attributes:
@@ -92,12 +94,14 @@ class Feeder:
         stop: asyncio.Event,
         *,
         moved: Callable[[Fed], None],
+        patience_seconds: float = PATIENCE_SECONDS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.fed = Fed()
         self._publish = publish
         self._stop = stop
         self._moved = moved
+        self._patience_seconds = patience_seconds
         self._clock = clock
         self._together: list[Recorded] = []
         self._due = 0.0
@@ -107,6 +111,7 @@ class Feeder:
 
         Raises:
             ServiceError: what publishing raises.
+            TimeoutError: no broker has confirmed anything for `patience_seconds`.
             Exception: what *found* raises, after all that came before is written.
         """
         began = self._clock()
@@ -149,8 +154,20 @@ class Feeder:
         by_source: dict[int | None, list[Outgoing]] = defaultdict(list)
         for recorded in together:
             by_source[recorded.partition].append(recorded.record)
-        writing = (self._publish(source, records) for source, records in by_source.items())
-        refused = sum(await asyncio.gather(*writing))
+        writing: asyncio.Future[list[int]] = asyncio.gather(
+            *(self._publish(source, records) for source, records in by_source.items())
+        )
+        try:
+            async with asyncio.timeout(self._patience_seconds):
+                waits: list[asyncio.Future[Any]] = [writing, stopped]
+                await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            if not writing.done():
+                return  # whoever stops it does not wait for a broker that may never come back
+            refused = sum(writing.result())
+        except TimeoutError as error:
+            raise TimeoutError(f"no broker has confirmed a record for {self._patience_seconds:.0f} s") from error
+        finally:
+            writing.cancel()
         self.fed.refused += refused
         self.fed.written += len(together) - refused
         self._moved(self.fed)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from datetime import datetime
+from math import isfinite
 from typing import IO, Any
 
 from app.codecs.fields import FieldPath
@@ -81,11 +82,17 @@ def _key(line: LineRecord, document: Any, path: FieldPath) -> bytes:
     raise LineRefused(f"line {line.offset}: {path.text!r} is {json.dumps(value)[:50]}; a key is text or a whole number")
 
 
+def _milliseconds(number: float) -> float:
+    if not isfinite(number):
+        raise ValueError("no time")
+    return number if number > _MOST_SECONDS else number * 1000
+
+
 def _time(line: LineRecord, document: Any, path: FieldPath) -> float:
     value = _found(line, document, path)
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return value if value > _MOST_SECONDS else value * 1000
     try:
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return _milliseconds(float(value))
         return datetime.fromisoformat(value).timestamp() * 1000
     except (TypeError, ValueError, OverflowError) as error:
         what = f"{path.text!r} is {json.dumps(value)[:50]}"

@@ -15,9 +15,10 @@ examples:
   streamrank replay --from-topic races --since 2h --speed 10     the last two hours, ten times as fast
   streamrank replay --from-topic races --until 2026-11-22T15:00:00Z --speed max --to races.again
 
-What is read of a topic is settled at the start. Keys and headers stay, and partitions where both topics have equally
-many; timestamps are new. Records go to INPUT_TOPIC, unless --to names another. A replay writes at least once: after an
-outage of a broker some records may be there twice.
+What is read of a topic is settled at the start. Keys and headers stay (a `deadline` too, which will have passed), and
+partitions where both topics have equally many; timestamps are new. The numbers of --time-field are seconds, above
+100,000,000,000 milliseconds. Records go to INPUT_TOPIC, unless --to names another. A replay writes at least once:
+after an outage of a broker some records may be there twice. One of a minute ends it.
 
 exit status: 0 all is written; 1 the broker refuses some records, or a line cannot be read; 2 wrong options or settings,
 no such file or topic; 3 no broker can be reached, or it denies what is asked; 128 + n stopped by signal n

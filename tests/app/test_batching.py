@@ -305,6 +305,20 @@ async def test_a_target_makes_batches_smaller_than_they_may_be():
     assert [len(batch) for batch in runner.batches] == [2, 2, 1]
 
 
+async def test_the_time_of_a_batch_that_was_not_scored_in_one_go_is_not_learned():
+    class Listening(LatencyTarget):
+        took_rows: list[int] = []  # noqa: RUF012 - one test, one target
+
+        def took(self, key: object, rows: int, *_: object) -> None:
+            self.took_rows.append(rows)
+
+    batcher = make(Runner(), target=Listening(60, sizes=(1, 4)), ordinary=lambda results: "X" not in str(results))
+    assert await submit(batcher, "ab") == "AB"
+    assert await submit(batcher, "axy") == "AXY"
+    assert await submit(batcher, "c") == "C"
+    assert Listening.took_rows == [2, 1]
+
+
 async def test_rows_do_not_wait_for_company_beyond_the_target():
     runner = Runner()
     batcher = make(runner, max_delay_seconds=3600, target=makes_batches_of(2, target_seconds=1.01))

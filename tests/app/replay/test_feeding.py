@@ -105,3 +105,33 @@ async def test_what_fails_is_told_after_all_that_came_before() -> None:
     assert len(topic.came) == 2
     with pytest.raises(RuntimeError, match="refused"):
         await run([recorded(0)], Steady(None), Topic(error=RuntimeError("refused")))
+
+
+class Silent(Topic):
+    """A broker that never confirms."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = asyncio.Event()
+
+    async def __call__(self, source: int | None, records: list[Outgoing]) -> int:
+        self.asked.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+
+async def test_whoever_stops_it_does_not_wait_for_a_broker_that_never_confirms() -> None:
+    stop, topic = asyncio.Event(), Silent()
+    running = asyncio.create_task(run([recorded(1)], Steady(None), topic, stop=stop))
+    await topic.asked.wait()
+    stop.set()
+    assert (await running).written == 0
+
+
+async def test_a_broker_that_confirms_nothing_for_too_long_ends_it() -> None:
+    async def found() -> AsyncGenerator[Recorded, None]:
+        yield recorded(1)
+
+    feeder = Feeder(Silent(), asyncio.Event(), moved=lambda _: None, patience_seconds=0.01)
+    with pytest.raises(TimeoutError, match="no broker has confirmed a record for 0 s"):
+        await asyncio.wait_for(feeder.run(found(), Steady(None)), 30)

@@ -42,6 +42,9 @@ def test_its_fields_may_say_its_key_and_its_time() -> None:
         (b'{"race": true, "at": 1}', "line 2: 'race' is true; a key is text or a whole number"),
         (b'{"race": 1, "at": "now"}', "line 2: 'at' is \"now\"; expected a number, or a time in RFC 3339"),
         (b'{"race": 1, "at": []}', "line 2: 'at' is []; expected a number"),
+        (b'{"race": 1, "at": NaN}', "line 2: 'at' is NaN; expected a number"),
+        (b'{"race": 1, "at": 1e400}', "line 2: 'at' is Infinity; expected a number"),
+        (b'{"race": 1, "at": 1' + b"0" * 400 + b"}", "line 2: 'at' is 1000"),
     ],
 )
 def test_what_is_not_as_it_is_said_to_be_ends_it_after_what_came_before(line: bytes, message: str) -> None:
