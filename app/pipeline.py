@@ -125,14 +125,16 @@ class Pipeline:
         )
         if self._conflation is not None:
             launch = partial(self._launch, lane)
-            self._conflations[tp] = self._conflation(launch, self._whole_until.pop(tp, 0))
+            self._conflations[tp] = self._conflation(launch, self._whole_until.get(tp, 0))
 
     async def _close(self, tp: TP, lane: Lane) -> None:
         if (conflation := self._conflations.pop(tp, None)) is not None:
             conflation.close()
-        await lane.close()
-        if self._standings is not None:
-            self._standings.close(tp)
+        try:
+            await lane.close()
+        finally:
+            if self._standings is not None:
+                self._standings.close(tp)
 
     def _lane_failed(self, tp: TP, epoch: int, error: BaseException) -> None:
         lane = self._lanes.get(tp)
@@ -242,7 +244,10 @@ class Pipeline:
         self._observer.stage_took("publish", clock() - began)
 
     def _done(self, work: Work) -> None:
-        self._lost.pop(TP(*work.chunk.tp), None)
+        tp = TP(*work.chunk.tp)
+        self._lost.pop(tp, None)
+        if self._whole_until.get(tp, 0) <= work.chunk.end:
+            self._whole_until.pop(tp, None)
         overtaken = sum(map(len, work.overtaken.values()))
         self._observer.confirmed(work.chunk, work.outcomes.result(), overtaken)
         self._on_published(work.chunk, work.outcomes.result())

@@ -5,6 +5,7 @@ import logging
 from typing import Any
 
 from aiokafka.errors import (
+    InvalidPartitionsError,
     KafkaError,
     NoError,
     NotControllerError,
@@ -17,7 +18,7 @@ from aiokafka.protocol.admin import CreatePartitionsRequest, CreateTopicsRequest
 from app.backoff import endless_pauses
 from app.errors import StartFailed
 from app.kafka.client import Client, may_pass
-from app.kafka.questions import is_compacted
+from app.kafka.questions import cleanup_policy
 
 logger = logging.getLogger(__name__)
 
@@ -51,9 +52,9 @@ class StateTopic:
             raise self._refused(error, self._creation) from error
         if missing:
             await self._create()
-        elif await is_compacted(self._client, self.name) is False:
+        elif (policy := await cleanup_policy(self._client, self.name)) not in {None, "compact"}:
             raise StartFailed(
-                f"{self.name} keeps standings, and is not compacted: the broker would delete them. Run\n"
+                f"{self.name} keeps standings, and its cleanup.policy is {policy}: the broker would delete them. Run\n"
                 f"kafka-configs.sh --alter --entity-type topics --entity-name {self.name} "
                 f"--add-config {'='.join(_COMPACTED)}"
             )
@@ -62,13 +63,15 @@ class StateTopic:
 
     async def reach(self, partition: int) -> None:
         """Return when it has this partition, as the input has; see `begin`."""
-        while self._client.partition_count(self.name) <= partition:
-            request = CreatePartitionsRequest(
-                [(self.name, (self._wanted, None))], self._client.request_timeout_ms, False
-            )
-            # Refused where another worker was faster: then it has as many by now.
-            await self._ask(request, f"kafka-topics.sh --alter --topic {self.name}", tolerate=True)
+        for pause in endless_pauses(0.05, 1.0):
+            if self._client.partition_count(self.name) > partition:
+                return
+            # The consumer may know of a partition before we do.
+            wanted = max(self._wanted, partition + 1)
+            request = CreatePartitionsRequest([(self.name, (wanted, None))], self._client.request_timeout_ms, False)
+            await self._ask(request, f"kafka-topics.sh --alter --topic {self.name}")
             await self._client.refresh()
+            await asyncio.sleep(pause)
 
     @property
     def _wanted(self) -> int:
@@ -97,7 +100,7 @@ class StateTopic:
                 break
             await asyncio.sleep(pause)
 
-    async def _ask(self, request: Any, command: str, *, tolerate: bool = False) -> bool:
+    async def _ask(self, request: Any, command: str) -> bool:
         """Have the cluster changed; False where somebody else had done so.
 
         Raises:
@@ -108,12 +111,10 @@ class StateTopic:
         kind = for_code(code)
         if kind is NoError:
             return True
-        if kind is TopicAlreadyExistsError:
-            return False
+        if kind in {TopicAlreadyExistsError, InvalidPartitionsError}:
+            return False  # another worker was faster
         error: KafkaError = kind(*filter(None, message))
         await self._client.refresh()
         if kind is NotControllerError or may_pass(error):
             raise error
-        if tolerate and self._client.partition_count(self.name) >= self._wanted:
-            return False
         raise self._refused(error, command)

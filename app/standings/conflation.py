@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from app.codecs.member_reader import Name, Order, Peek
+from app.freshness import DEADLINE
 from app.kafka.chunk import Chunk
 from app.records import Incoming
 
@@ -16,6 +17,9 @@ ROUNDS_AT_ONCE = 2
 # Where this much more is waiting in the topic, it is waited for while that spares work, so long at most.
 MANY = 256
 HOLD_SECONDS = 0.5
+# Records that are left out in one round. Beyond, all are kept, so that fetching is held back by what is in flight, and
+# so that the header that names them stays far smaller than what a topic takes.
+MOST_LEFT_OUT = 20_000
 
 
 class Reader(Protocol):
@@ -63,6 +67,7 @@ class Conflation:
         self._newest: dict[tuple[Name, Name], _Waiting] = {}
         self._overtaken: dict[int, list[int]] = {}
         self._absorbed = 0
+        self._left_out = 0
         self._rounds = 0
         self._timer: asyncio.TimerHandle | None = None
         self._closed = False
@@ -118,7 +123,8 @@ class Conflation:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        self._parts, self._waiting, self._newest, self._overtaken, self._absorbed = [], {}, {}, {}, 0
+        self._parts, self._waiting, self._newest, self._overtaken = [], {}, {}, {}
+        self._absorbed = self._left_out = 0
 
     def _done(self, parts: Iterable[tuple[Chunk, Acknowledge]]) -> None:
         self._rounds -= 1
@@ -133,12 +139,14 @@ class Conflation:
         touched: set[Chunk] = set()
         for record in chunk:
             self._waiting[record.offset] = (chunk, record)
+            if self._left_out >= MOST_LEFT_OUT:
+                continue
             if record.value is None:
                 # It ends a group: what comes after it stands for nothing that was before.
                 touched |= self._settle(chains)
                 chains.clear()
                 self._newest.clear()
-            elif (seen := peek(record)) is not None:
+            elif not _expires_by_itself(record) and (seen := peek(record)) is not None:
                 group, member, order = seen
                 who = group, member
                 if (chain := chains.get(who)) is None:
@@ -163,8 +171,14 @@ class Conflation:
                 stands_for = self._overtaken.setdefault(chain[place].record.offset, [])
                 for record, _ in chain[:place]:
                     stands_for += [*self._overtaken.pop(record.offset, ()), record.offset]
+                    self._left_out += 1
                     touched.add(self._waiting.pop(record.offset)[0])
         return touched
+
+
+def _expires_by_itself(record: Incoming) -> bool:
+    """Whether a record may be late although those before it are not: it stands for nobody."""
+    return any(name == DEADLINE for name, _ in record.headers)
 
 
 def _goes_back(order: Order, newest: Order) -> bool:

@@ -29,12 +29,13 @@ class Group:
         self._ranked = sorted(self.members.values(), key=key)
         self._moves: list[Move] = []
 
-    def put(self, score: MemberScore, offset: int) -> Member:
-        """Take a newer score of a member, or a new member, and return it."""
+    def put(self, score: MemberScore, offset: int, first: int | None = None) -> Member:
+        """Take a newer score of a member, or a new member, and return it; *first* is where it appeared, if before."""
         member = self.members.get(score.member)
         before = None
         if member is None:
-            member = Member(score.member, score.text, score.number, offset, offset, score.order)
+            appeared = offset if first is None else first
+            member = Member(score.member, score.text, score.number, appeared, offset, score.order)
             self.members[score.member] = member
         else:
             before = bisect_left(self._ranked, key(member), key=key)
@@ -47,6 +48,16 @@ class Group:
             self._moves.append((before, after))
         return member
 
+    def _changes(self, count: int) -> list[bytes]:
+        """How many places the first *count* have won since the last time, as JSON."""
+        moves, self._moves = self._moves, []
+        if not moves:
+            return [b"0"] * count
+        if len(moves) == 1:
+            return [_change(place, moves[0]) for place in range(count)]
+        then = _undone(self._ranked, moves)
+        return [_told(now, then.get(member.label)) for now, member in enumerate(self._ranked[:count])]
+
     def ranking(self, *, top_k: int, min_score: float | None) -> bytes:
         """Return the entries as JSON, best first; the places that they have won are counted from the last call.
 
@@ -58,8 +69,7 @@ class Group:
         if min_score is not None:
             # Behind whatever has exactly that score, and before those without a number.
             shown = shown[: bisect_left(shown, (False, -min_score, 2**63), key=key)]
-        moves, self._moves = self._moves, []
-        changes = [_change(place, moves) for place in range(len(shown))] if moves else [b"0"] * len(shown)
+        changes = self._changes(len(shown))
         ranks = range(1, len(shown) + 1)
         return b",".join(
             [
@@ -69,18 +79,27 @@ class Group:
         )
 
 
-def _change(place: int, moves: Sequence[Move]) -> bytes:
-    """How many places who is at *place* now has won, as JSON."""
-    then = place
+def _undone(ranked: Sequence[Member], moves: Sequence[Move]) -> dict[bytes, int]:
+    """The places that members had before they moved."""
+    then = list(ranked)
     for before, after in reversed(moves):
-        if then == after:
-            if before is None:
-                return _NEWCOMER
-            then = before
-        elif before is None:
-            then -= then > after
-        elif before < after:  # those between moved up
-            then += before <= then < after
-        else:
-            then -= after < then <= before
-    return b"%d" % (then - place)
+        member = then.pop(after)
+        if before is not None:
+            then.insert(before, member)
+    return {member.label: place for place, member in enumerate(then)}
+
+
+def _told(now: int, then: int | None) -> bytes:
+    return _NEWCOMER if then is None else b"%d" % (then - now)
+
+
+def _change(place: int, move: Move) -> bytes:
+    """How many places who is at *place* now has won by one move, as JSON."""
+    before, after = move
+    if place == after:
+        return _told(place, before)
+    if before is None:
+        return b"-1" if place > after else b"0"
+    if before <= place < after:  # those between moved up
+        return b"1"
+    return b"-1" if after < place <= before else b"0"

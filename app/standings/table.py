@@ -70,7 +70,8 @@ class Table:
         self._groups = dict(groups or {})
         self._void = list(void)
         self._changed: dict[tuple[bytes, bytes], Member | None] = {}
-        self._timed_out: dict[tuple[bytes, bytes], None] = {}
+        # What timed out and is not erased yet, by group.
+        self._timed_out: dict[bytes, list[bytes]] = {}
         self._due: dict[bytes, _Due] = {}
         self.members = sum(len(group.members) for group in self._groups.values())
 
@@ -104,25 +105,41 @@ class Table:
         for name, group in list(islice(self._groups.items(), 100)):
             if group.touched >= before:
                 break
-            self._timed_out |= dict.fromkeys((name, member) for member in self._forget(name))
+            self._timed_out.setdefault(name, []).extend(self._forget(name))
 
     def _score(self, work: Work, place: int, score: MemberScore) -> None:
         offset = work.chunk[place].offset
-        group = self._groups.pop(score.group, None) or Group()
-        self._groups[score.group] = group
-        group.touched = self._clock()
+        group = self._touch(score.group)
         member = group.members.get(score.member)
         if member is None or member.offset < offset:
             if member is not None and _is_earlier(score, member):
                 work.outcomes.result()[place] = _out_of_order(score, member)
                 return
             self.members += member is None
-            self._changed[score.group, score.member] = group.put(score, offset)
+            # So far only its own records, which it has overtaken while they waited.
+            first = min((offset, *work.overtaken.get(offset, ())))
+            self._changed[score.group, score.member] = group.put(score, offset, first)
         if (due := self._due.get(score.group)) is not None:
             _overtake(due, work, offset)
         self._due[score.group] = _Due(work, place, score.head)
         if self._rules.every_record:
             self._publish(score.group)
+
+    def _touch(self, name: bytes) -> Group:
+        """The group of that name, which is the last from now on; a new one where it timed out."""
+        now = self._clock()
+        group = self._groups.pop(name, None)
+        if group is not None and group.touched < now - self._rules.ttl_seconds:
+            self.members -= len(group.members)
+            self._timed_out.setdefault(name, []).extend(group.members)
+            group = None
+        if group is None:
+            # Erased before anything of the new one is kept: whoever restores that must not find the old members.
+            self._void += [(name, member) for member in self._timed_out.pop(name, ())]
+            group = Group()
+        self._groups[name] = group
+        group.touched = now
+        return group
 
     def _publish(self, name: bytes) -> None:
         due = self._due.pop(name)
@@ -149,12 +166,14 @@ class Table:
             erased(group, label) if member is None else written(group, member)
             for (group, label), member in self._changed.items()
         ]
-        for gone in self._changed.keys() & self._timed_out.keys():
-            del self._timed_out[gone]
         self._changed.clear()
-        for gone in list(islice(self._timed_out, _ERASED_AT_ONCE)):
-            del self._timed_out[gone]
-            records.append(erased(*gone))
+        room = _ERASED_AT_ONCE
+        while self._timed_out and room > 0:
+            name, members = self._timed_out.popitem()
+            records += [erased(name, member) for member in members[:room]]
+            if rest := members[room:]:
+                self._timed_out[name] = rest
+            room -= len(members)
         return records
 
 

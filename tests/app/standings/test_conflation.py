@@ -115,6 +115,26 @@ async def test_it_is_not_held_where_that_spares_little_or_little_waits():
     assert lane.seen() == [([0, 1, 2, 3], {}), ([7], {7: [4, 5, 6]})]
 
 
+async def test_no_more_than_so_many_are_left_out_and_the_others_go_on_taking_room(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(conflation, "MOST_LEFT_OUT", 3)
+    lane = Lane()
+    for _ in range(ROUNDS_AT_ONCE):
+        lane.offer(0, ["b", 0])
+    for start in (10, 20, 30):
+        lane.offer(start, *[["a", 1]] * 3)
+    lane.confirm()
+    ((worked, stood),) = lane.seen()[1:]
+    assert (worked, stood) == ([22, 30, 31, 32], {22: [10, 11, 12, 20, 21]})
+    assert sorted(lane.room) == [10, 11, 12, 20, 21]
+
+
+async def test_a_record_with_a_deadline_of_its_own_stands_for_nobody():
+    lane = Lane()
+    dated = record(1, b'["a", 2]', key=b"g", headers=(("deadline", b"1"),))
+    lane.conflation.offer(chunk(record(0, b'["a", 1]'), dated, record(2, b'["a", 3]')), lambda _: None)
+    assert lane.seen() == [([1, 2], {2: [0]})]
+
+
 async def test_a_record_that_cannot_be_scored_takes_nobodys_place():
     lane = Lane()
     lane.offer(0, ["a", 1], ["a", 2, "bad"], "no JSON that we know", ["a", 3, "bad"])

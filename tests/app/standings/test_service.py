@@ -173,6 +173,20 @@ async def test_what_the_input_gains_in_partitions_the_topic_gains_too(topics: To
     assert ranking((await outputs(topics))[-1]) == [("a", 1.0, None)]
 
 
+async def test_partitions_that_the_input_gains_while_a_worker_runs_are_ranked_too(topics: Topics):
+    async with running(topics) as run:
+        await run.ready()
+        for name in (topics.input, topics.output, topics.dead_letters):
+            await asyncio.to_thread(topics.client.grow, name, 6)
+        await write(topics, told("g", "a", 1, partition=5))
+        async with asyncio.timeout(90):  # both look for partitions every 30 s
+            while samples(run.worker._metrics)["streamrank_records_total", "published"] < 1:
+                assert not run.task.done()
+                await asyncio.sleep(0.1)
+        assert await run.stop() == 0
+    assert ranking((await outputs(topics))[-1]) == [("a", 1.0, None)]
+
+
 async def test_standings_begin_anew_when_the_input_was_made_anew(topics: Topics):
     async with running(topics) as run:
         await run.ready()
@@ -198,7 +212,7 @@ async def test_a_topic_that_is_not_compacted_or_not_ours_ends_the_worker(
     await asyncio.to_thread(topics.client.create, other)
     async with running(topics, STANDINGS_TOPIC=other) as run:
         assert await run.ended() == 1
-    assert f"{other} keeps standings, and is not compacted" in caplog.text
+    assert f"{other} keeps standings, and its cleanup.policy is delete" in caplog.text
     assert f"kafka-configs.sh --alter --entity-type topics --entity-name {other}" in caplog.text
     caplog.clear()
     ours = f"{topics.input}.ours"

@@ -123,6 +123,39 @@ async def test_groups_leave_when_no_record_came_for_too_long_and_their_members_a
     assert table.settle([work(4, RejectedRecord(Reason.EMPTY, "no value"))]) == []
 
 
+async def test_ties_keep_the_order_of_appearance_also_of_records_that_were_left_out():
+    table = Table(RULES)
+    ready = work(1, scored("b", 1.0), scored("a", 1.0), overtaken={2: [0]})
+    table.settle([ready])
+    assert rankings(ready)[-1] == [("a", None), ("b", -1)]
+
+
+async def test_a_group_that_comes_anew_has_none_of_the_members_that_timed_out_also_when_it_is_restored():
+    clock, restored = Clock(), Restored(RULES)
+    table = Table(RULES, clock=clock)
+    state = table.settle([work(0, *(scored(f"m{n}", 1.0) for n in range(5)))])
+    clock.now += 101
+    again = work(5, scored("m3", 2.0))  # without a look at what has timed out in between
+    state += table.settle([again])
+    assert rankings(again) == [[("m3", None)]]
+    for each in state:
+        restored.take(each.key, each.value, int(time.time() * 1000))
+    assert restored.table().members == table.members == 1
+
+
+async def test_members_that_timed_out_are_erased_some_at_a_time(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("app.standings.table._ERASED_AT_ONCE", 4)
+    clock = Clock()
+    table = Table(RULES, clock=clock)
+    table.settle([work(0, *(scored(f"m{n}", 1.0) for n in range(6)), scored("x", 1.0, group="h"))])
+    clock.now += 101
+    table.sweep()
+    refused = RejectedRecord(Reason.EMPTY, "no value")
+    erased = [table.settle([work(9 + turn, refused)]) for turn in range(4)]
+    assert sorted(len(each) for each in erased)[-2:] == [3, 4]
+    assert len({each.key for some in erased for each in some}) == 7
+
+
 async def test_a_record_that_others_were_left_out_for_may_not_be_refused_unless_it_is_late():
     table = Table(RULES)
     table.settle([work(0, Expired(Reason.MAX_AGE, "late", skipped=False), overtaken={0: [1]})])
