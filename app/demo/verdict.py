@@ -6,10 +6,9 @@ from dataclasses import dataclass, replace
 from app.demo.meeting import Meeting
 from app.demo.tally import Tally
 from app.train.table import table
-from models.race.evaluation import Measured, measure, summarize
 from models.race.race import Booleans, Race
 from models.race.source import Strengths
-from models.race.study import Row, chances, order_before, order_so_far
+from models.race.study import Row, beside
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,26 +31,18 @@ def judge(meeting: Meeting, best: tuple[Strengths, Strengths] | None = None) -> 
         meeting: all that was sent and read.
         best: strengths for order and winner of whoever knows all that is hidden, `[M, P]` for each race.
     """
-    return Verdict([*table(rows(meeting, best)), "", *_figures(meeting)], list(_faults(meeting)))
+    compared = rows(meeting, best)
+    return Verdict([*(table(compared) if compared else ()), "", *_figures(meeting)], _faults(meeting))
 
 
 def rows(meeting: Meeting, best: tuple[Strengths, Strengths] | None = None) -> list[Row]:
-    """Return how well each way foretold, all of them over the moments that have a ranking of their own."""
+    """Return how well each way foretold, all over the moments that have a ranking of their own; none without any."""
     given = [meeting.published.strengths(index) for index in range(len(meeting.programme.races))]
     races = [_seen(race, shown) for race, (_, shown) in zip(meeting.programme.races, given, strict=True)]
-    scores = [each for each, _ in given]
     # Without any ranking there is no mean.
-    given_chances = chances(races, scores) if any(race.running.any() for race in races) else ()
-
-    def row(name: str, measured: Measured) -> Row:
-        return Row(name, summarize(races, measured))
-
-    found = [
-        Row("published", summarize(races, measure(races, scores)), *given_chances),
-        row("order so far", measure(races, [order_so_far(race) for race in races])),
-        row("order before", measure(races, [order_before(race) for race in races])),
-    ]
-    return found if best is None else [*found, row("ceiling", measure(races, *best))]
+    if not any(race.running.any() for race in races):
+        return []
+    return beside("published", races, [each for each, _ in given], best)
 
 
 def _seen(race: Race, shown: Booleans) -> Race:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from models.race.evaluation import Measured, Score, belief, measure, summarize, surprise
 from models.race.network import Settings
 from models.race.race import Floats, Race
-from models.race.source import Source
+from models.race.source import Source, Strengths
 from models.race.training import RaceModel, train
 
 OnProgress = Callable[[float, str], None]
@@ -34,29 +34,48 @@ class Row:
 
 
 def compare(model: RaceModel, source: Source, *, seed: int, on_progress: OnProgress) -> list[Row]:
-    """Return the figures of the model, of the order so far, of that before the race, and of the ceiling if it is known.
-
-    The gain is that of the model on the order so far, race by race, which is surer than the two figures are.
+    """Return the figures of the model, and what they are to be compared with; see `beside`.
 
     All are of the same races: those of the test, which is what looks at them.
     """
     races = source.to_test_on()
     on_progress(0.0, f"foretelling {len(races)} races")
     scores = [model.scores(race) for race in races]
-    learnt, so_far = measure(races, scores), measure(races, [order_so_far(race) for race in races])
+    best = source.best(lambda part: on_progress(part, "what could be known at best"))
+    return beside("model", races, scores, best, seed=seed)
+
+
+def beside(
+    name: str,
+    races: Sequence[Race],
+    scores: Sequence[npt.NDArray[np.floating]],
+    best: tuple[Strengths, Strengths] | None = None,
+    *,
+    seed: int = 0,
+) -> list[Row]:
+    """Return the figures of *scores*, and below them of what anybody can say, and of the ceiling if it is known.
+
+    The gain is that on the order so far, race by race, which is surer than the two figures are.
+
+    Args:
+        name: of the scores.
+        races: R races; one of them at least was seen at some moment.
+        scores: for each race `[M, P]`, the logarithms of strengths.
+        best: strengths for order and winner of whoever knows all that is hidden.
+        seed: draws the races for the intervals.
+    """
+    learnt, so_far = measure(races, scores), measure(races, [_so_far(race) for race in races])
 
     def row(name: str, measured: Measured) -> Row:
         return Row(name, summarize(races, measured, seed=seed))
 
     rows = [
-        Row("model", summarize(races, learnt, seed=seed), *chances(races, scores)),
+        Row(name, summarize(races, learnt, seed=seed), *_chances(races, scores)),
         row("order so far", so_far),
-        row("order before", measure(races, [order_before(race) for race in races])),
+        row("order before", measure(races, [_before(race) for race in races])),
         row("gain on so far", learnt.minus(so_far)),
     ]
-    if best := source.best(lambda part: on_progress(part, "what could be known at best")):
-        rows.append(row("ceiling", measure(races, *best)))
-    return rows
+    return rows if best is None else [*rows, row("ceiling", measure(races, *best))]
 
 
 def cross_validate(
@@ -82,22 +101,20 @@ def cross_validate(
             for index in chosen:
                 scores[index] = model.scores(races[index]).astype(np.float64)
         learnt = summarize(races, measure(races, scores), seed=seed)
-        rows.append(Row(str(settings), learnt, *chances(races, scores)))
-    so_far = measure(races, [order_so_far(race) for race in races])
+        rows.append(Row(str(settings), learnt, *_chances(races, scores)))
+    so_far = measure(races, [_so_far(race) for race in races])
     return [*rows, Row("order so far", summarize(races, so_far, seed=seed))]
 
 
-def order_so_far(race: Race) -> Floats:
-    """Return `[M, P]`, the strengths of whoever takes the order at each moment for the one at the end."""
+def _so_far(race: Race) -> Floats:
     return -race.position.astype(np.float64)
 
 
-def order_before(race: Race) -> Floats:
-    """Return `[M, P]`, the strengths of whoever believes the order before the race to the end."""
+def _before(race: Race) -> Floats:
     return np.broadcast_to(-race.prior.astype(np.float64), race.position.shape)
 
 
-def chances(races: Sequence[Race], scores: Sequence[npt.NDArray[np.floating]]) -> tuple[float, float]:
+def _chances(races: Sequence[Race], scores: Sequence[npt.NDArray[np.floating]]) -> tuple[float, float]:
     """Return how surprised these scores are by winners, and what they believe of their favourites."""
     pairs = list(zip(scores, races, strict=True))
     surprised, believed = (np.concatenate([of(each, race) for each, race in pairs]) for of in (surprise, belief))

@@ -67,12 +67,13 @@ def test_rankings_that_are_always_right_are_found_so_beside_what_anybody_can_say
     run = meeting(count=4)
     send_all(run)
     best = run.programme.best(lambda _part: None)
-    published, so_far, before, ceiling = rows(run, best)
+    published, so_far, before, gain, ceiling = rows(run, best)
     for figures in (published.score.spearman, published.score.winner):
         assert [figure.mean for figure in figures] == pytest.approx([1] * 5)
     for other in (so_far, before, ceiling):
         assert 0 < other.score.spearman[-1].mean < 1
     assert published.surprise < 0.5  # the chance of the best, whose score is one above the next
+    assert gain.score.spearman[-1].mean > 0
     assert so_far.surprise is None
 
 
@@ -85,11 +86,13 @@ def test_the_table_has_a_line_for_each_way_and_no_ceiling_where_nobody_knows_it(
     assert [sum(line.startswith(name) for line in without) for name in names] == [2, 2, 2, 0]
 
 
-def test_nothing_at_all_that_came_out_is_said_without_a_table_of_nothing():
+def test_when_nothing_at_all_came_out_there_is_no_table():
     run = meeting()
     send_all(run, [])
     verdict = judge(run)
     assert verdict.faults[0] == f"{len(run.plan):,} records have no answer"
+    assert rows(run) == []
+    assert not any("winner" in line for line in verdict.lines)
 
 
 def test_moments_without_a_ranking_count_for_nobody():
@@ -97,6 +100,6 @@ def test_moments_without_a_ranking_count_for_nobody():
     answers = right_answers(run)
     some = [answer for due, answer in zip(run.plan, answers, strict=True) if due.moment == 0]
     send_all(run, some)
-    _, so_far, _ = rows(run)
+    _, so_far, *_ = rows(run)
     first, *_, whole = so_far.score.spearman
     assert whole.mean == pytest.approx(first.mean)
