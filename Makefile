@@ -15,7 +15,7 @@ $(VENV)/%.installed: requirements/%.txt pyproject.toml
 	@$(PYTHON) scripts/environment.py --venv $(VENV) --requirements $<
 	@touch $@
 
-demo: $(VENV)/demo.installed ## a broker, a model, the service and real records, on this machine (ARGS="--keep" leaves it running)
+demo: $(VENV)/demo.installed ## unseen races through a broker, a model and the service, on this machine (ARGS="--keep" goes on)
 	@$(BIN)/streamrank demo $(ARGS)
 
 # Two files at a time: most of the tests wait for brokers. Where a browser is required it is installed first.

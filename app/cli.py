@@ -75,7 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("replay", help="write recorded records to a topic again, at their pace or faster")
     commands.add_parser("dead-letters", help="look at the records that were refused, and send them back")
     commands.add_parser("train", help="train a model of the project's own, on races")
-    commands.add_parser("demo", help="a broker, a model, the service and real records, on this machine")
+    commands.add_parser("demo", help="races through a broker, a model and the service, on this machine")
     return parser
 
 

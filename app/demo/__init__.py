@@ -1,1 +1,1 @@
-"""See it run: a broker, a model, the service and real records on this machine, started by one command."""
+"""See it run: a broker, a model, the service and races on this machine, started by one command."""
