@@ -13,7 +13,8 @@ SECONDS = 20
 _EXAMPLES = f"""\
 examples:
   streamrank demo                      half a minute, and as long again when the model is not trained yet
-  streamrank demo --keep               goes on with new races until Ctrl-C; http://127.0.0.1:{PORT}/ shows them
+  streamrank demo --keep               goes on with new races until Ctrl-C; http://127.0.0.1:{PORT}/ shows them;
+                                       real races are the same ones, again from the first
   streamrank demo --races 6 --speed 5  a few races, slowly
   streamrank demo --races DIR          real races, lap by lap: a model is trained on the earlier ones first
 
@@ -63,7 +64,11 @@ def parse(arguments: Sequence[str]) -> Options:
         metavar="PORT",
         help=f"the service's HTTP (default: {PORT}, or a free one)",
     )
-    parser.add_argument("--keep", action="store_true", help="go on with new races until Ctrl-C")
+    parser.add_argument(
+        "--keep",
+        action="store_true",
+        help="go on until Ctrl-C, with new races, or with the real ones again from the first",
+    )
     return Options(**vars(parser.parse_args(arguments)))
 
 

@@ -169,10 +169,10 @@ class _Demo:
             raise DemoFailed("what came out of the topics is not what had to come of the records")
 
     async def _go_on(self, records: stream.Stream, service: Service, speed: float) -> None:
-        """Stream new races slowly until Ctrl-C."""
+        """Stream slowly until Ctrl-C: new races, or the real ones again."""
         self._screen.say(
             "",
-            "It goes on with new races, more slowly, until Ctrl-C:",
+            f"It goes on with {self._others()}, more slowly, until Ctrl-C:",
             f"  live page {service.url}/",
             f"  status    {service.url}/status",
             f"  Kafka     {records.bootstrap_servers}, topics {', '.join(stream.TOPICS)}",
@@ -190,11 +190,15 @@ class _Demo:
             if faults := judge(meeting).faults:
                 raise DemoFailed("; ".join(faults))
 
+    def _others(self) -> str:
+        """Return what is streamed after the verdict; a folder holds only so many races."""
+        return "the same real races, again from the first" if isinstance(self._options.races, Path) else "new races"
+
     def _what_next(self) -> list[str]:
         return [
             "",
             "What to try next:",
-            "  streamrank demo --keep     goes on with new races; in a clone: make demo ARGS=--keep",
+            f"  streamrank demo --keep     goes on with {self._others()}; in a clone: make demo ARGS=--keep",
             "  docker compose up          the service with Apache Kafka and Prometheus",
             "  docs/standings.md          rankings of your own groups, by your own model",
         ]

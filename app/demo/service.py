@@ -12,6 +12,7 @@ from app.demo.failure import DemoFailed
 from app.demo.stream import DEAD_LETTERS, INPUT, OUTPUT
 from app.ports import LOOPBACK, free_ports
 from config.settings import VARIABLES
+from config.sources import FILE_VARIABLES
 
 _START_S = 120
 _STOP_S = 30  # more than the service itself allows for a clean stop
@@ -83,7 +84,8 @@ class Service:
 
     def _environment(self, settings: Mapping[str, str]) -> dict[str, str]:
         # What the user has set for a service of his own must not reach this one.
-        inherited = {name: value for name, value in os.environ.items() if name.upper() not in VARIABLES}
+        theirs = {*VARIABLES, *FILE_VARIABLES}
+        inherited = {name: value for name, value in os.environ.items() if name.upper() not in theirs}
         ours = {
             "KAFKA_SESSION_TIMEOUT_MS": str(_SESSION_TIMEOUT_MS),
             "HTTP_HOST": LOOPBACK,

@@ -14,11 +14,13 @@ from models.race.race import Race
 class Line:
     """One member of the race, as it stands in the ranking that was published last.
 
+    A ranking holds whoever was ranked once, so those that are out of the race are still in it; here they come last.
+
     Attributes:
         rank: the place that is foretold, from 1.
         change: places won (positive) or lost since the moment before; None: it was not ranked then.
         member: its name.
-        chance: to win, from 0 to 1.
+        chance: to win, from 0 to 1; 0 for who is out of the race.
         place: in the race as it stands; None: out of it.
         history: the chance at each moment so far.
     """
@@ -71,28 +73,33 @@ def race_view(race: Race, about: str, index: int, published: Published) -> RaceV
     """Return how race number *index* of *published* stands; None before its first ranking."""
     if not (known := published.moments(index)):
         return None
-    (moment, ranking), before = known[-1], known[-2][1] if len(known) > 1 else {}
-    chances = [_chances(each) for _, each in known]
-    ranks = {member: rank for rank, member in enumerate(before, 1)}
+    moment = known[-1][0]
+    chances = [_chances(race, *each) for each in known]
+    ranks = {member: rank for rank, member in enumerate(chances[-2] if len(chances) > 1 else (), 1)}
     lines = tuple(
         Line(
             rank,
             ranks[member] - rank if member in ranks else None,
             member,
-            chances[-1][member],
+            chance,
             _place(race, moment, member),
             tuple(each.get(member, 0.0) for each in chances),
         )
-        for rank, member in enumerate(ranking, 1)
+        for rank, (member, chance) in enumerate(chances[-1].items(), 1)
     )
     return RaceView(race.name, about, moment_name(race), moment + 1, len(race.moments), lines)
 
 
-def _chances(ranking: Ranking) -> dict[str, float]:
-    """Return the softmax of the scores, which is what the model says of the chance to win."""
-    scores = np.array(list(ranking.values()))
-    weights = np.exp(scores - scores.max(initial=-np.inf)) if len(scores) else scores
-    return dict(zip(ranking, (weights / weights.sum()).tolist(), strict=True))
+def _chances(race: Race, moment: int, ranking: Ranking) -> dict[str, float]:
+    """Return what the model says of the chance to win, best first: the softmax of the scores of those still running.
+
+    Those that are out come last, with none.
+    """
+    running = [member for member in ranking if _place(race, moment, member) is not None]
+    scores = np.array([ranking[member] for member in running])
+    weights = np.exp(scores - scores.max(initial=-np.inf))
+    chances = dict(zip(running, (weights / weights.sum()).tolist(), strict=True))
+    return chances | {member: 0.0 for member in ranking if member not in chances}
 
 
 def _place(race: Race, moment: int, member: str) -> int | None:

@@ -19,16 +19,21 @@ def table(rows: Sequence[Row]) -> Iterator[str]:
     width = max(len(row.name) for row in rows)
     for title, name in _TITLES:
         # Where everybody got to the end the two are the same.
-        if name == "finished" and all(row.score.finished == row.score.spearman for row in rows):
+        if name == "finished" and all(_texts(row.score.finished) == _texts(row.score.spearman) for row in rows):
             continue
         yield f"{title}, mean and 95 % interval over races"
         yield f"{'':{width}}  " + "  ".join(f"{part:<21}" for part in _PARTS).rstrip()
         for row in rows:
             figures: Sequence[Figure] = getattr(row.score, name)
-            yield f"{row.name:<{width}}  {'  '.join(f'{figure!s:<21}' for figure in figures)}".rstrip()
+            yield f"{row.name:<{width}}  {'  '.join(f'{text:<21}' for text in _texts(figures))}".rstrip()
         yield ""
     for row in rows:
         if row.surprise is not None and row.belief is not None:
             won = row.score.winner[-1].mean
             told = f"its tips win {won:.1%} of the time, and it believes {row.belief:.1%}"
             yield f"{row.name}: log-loss of the winner {row.surprise:.3f}; {told}"
+
+
+def _texts(figures: Sequence[Figure]) -> list[str]:
+    # Compared as they are shown, since no data (NaN) equals nothing.
+    return [str(figure) for figure in figures]

@@ -23,14 +23,16 @@ def rows(folder: Path, name: str) -> Iterator[dict[str, str]]:
     """Yield the rows of a file of `COLUMNS`.
 
     Raises:
-        RacesNotUsable: it is missing, cannot be read, or lacks a column.
+        RacesNotUsable: it is missing, cannot be read, or lacks a column, or a row of it does.
     """
     file = folder / name
     try:
         with gzip.open(file, "rt", newline="") if name.endswith(".gz") else file.open(newline="") as text:
             reader = csv.DictReader(text)
             _check(file, reader.fieldnames or (), COLUMNS[name])
-            yield from reader
+            for row in reader:
+                _check_length(f"{file}, line {reader.line_num}", row, COLUMNS[name])
+                yield row
     except FileNotFoundError as error:
         raise RacesNotUsable(f"{file} is missing; a folder of races has {', '.join(COLUMNS)}") from error
     except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
@@ -43,6 +45,12 @@ def _check(file: Path, found: Sequence[str], wanted: Sequence[str]) -> None:
             f"{file} has no column {', '.join(missing)}; expected are {', '.join(wanted)}, found were "
             f"{', '.join(found) or 'none'}"
         )
+
+
+def _check_length(place: str, row: dict[str, str], wanted: Sequence[str]) -> None:
+    # What the reader has no text for it takes for None.
+    if missing := [column for column in wanted if row[column] is None]:
+        raise RacesNotUsable(f"{place}: the row ends before {', '.join(missing)}")
 
 
 def whole(row: dict[str, str], column: str, name: str) -> int:
@@ -73,6 +81,6 @@ def lap_number(row: dict[str, str], name: str) -> int:
 
 def gap_text(row: dict[str, str], name: str) -> str:
     """Return the gap to the leader as it is written, or raise RacesNotUsable."""
-    if not _GAP.fullmatch(gap := row["gap_to_leader"] or ""):
+    if not _GAP.fullmatch(gap := row["gap_to_leader"]):
         raise RacesNotUsable(f"{name}: gap_to_leader is '{gap}' where seconds, PIT or laps are expected: {row}")
     return gap

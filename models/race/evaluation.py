@@ -16,14 +16,20 @@ _MEASURES = ("spearman", "winner", "finished")
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A mean, and between which values 95 % of the means lie when races are drawn again at random."""
+    """A mean, and between which values 95 % of the means lie when races are drawn again at random.
+
+    Without anything to measure all are NaN; what fewer than two races tell has a mean and no bounds.
+    """
 
     mean: float
     low: float
     high: float
 
     def __str__(self) -> str:
-        return f"{self.mean:.3f} [{self.low:.3f}, {self.high:.3f}]"
+        if np.isnan(self.mean):
+            return "none"
+        bounds = "" if np.isnan(self.low) else f" [{self.low:.3f}, {self.high:.3f}]"
+        return f"{self.mean:.3f}{bounds}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +156,16 @@ def _figures(races: Sequence[Race], values: Sequence[Floats], seed: int) -> tupl
             chosen = known & ((quarter(race) == part) | (part == QUARTERS))
             sums[index, part], counts[index, part] = each[chosen].sum(), chosen.sum()
     drawn = np.random.default_rng(seed).multinomial(len(races), np.full(len(races), 1 / len(races)), RESAMPLES)
-    means = sums.sum(axis=0) / np.maximum(counts.sum(axis=0), 1)
-    spread = (drawn @ sums) / np.maximum(drawn @ counts, 1)
-    low, high = np.percentile(spread, [2.5, 97.5], axis=0)
-    return tuple(Figure(*map(float, each)) for each in zip(means, low, high, strict=True))
+    return tuple(_figure(*each, drawn) for each in zip(sums.T, counts.T, strict=True))
+
+
+def _figure(sums: Floats, counts: Floats, drawn: Integers) -> Figure:
+    """Return the figure of one part of R races, `[R]` each; *drawn* `[D, R]` tells how often each is in a drawing."""
+    if not (races := np.count_nonzero(counts)):
+        return Figure(np.nan, np.nan, np.nan)
+    mean = float(sums.sum() / counts.sum())
+    if races < 2:
+        return Figure(mean, np.nan, np.nan)
+    measured = drawn[drawn @ counts > 0]  # a drawing without any race that has this part tells nothing
+    low, high = np.percentile((measured @ sums) / (measured @ counts), [2.5, 97.5])
+    return Figure(mean, float(low), float(high))

@@ -1,4 +1,8 @@
-"""Real races from lap data: Formula 1 as a folder of CSV files has it."""
+"""Real races from lap data: Formula 1 as a folder of CSV files has it.
+
+The files tell no scheduled distance. So `total` and `share` come from the laps that were run, and a race that rain or
+the time limit cut short (Japan 2022: 28 laps of 53) gives its length away from the start.
+"""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -31,12 +35,16 @@ class _Entries:
     qualified: dict[str, float] = field(default_factory=dict)
     laps: list[tuple[str, int, float, str]] = field(default_factory=list)
 
+    def usable(self) -> bool:
+        """Whether anybody whom the results list has a lap."""
+        return any(driver in self.teams for driver, *_ in self.laps)
+
 
 def read_laps(folder: Path) -> list[Race]:
-    """Return the races of a folder that hold at least one lap, in the order in which they were run.
+    """Return the races of a folder in which a driver of the results has a lap, in the order in which they were run.
 
     Raises:
-        RacesNotUsable: a file or column is missing, or a number is none; the message says which and where.
+        RacesNotUsable: a file, column or value is missing, or a number is none; the message says which and where.
     """
     races = list(_races(_read(folder)))
     if not races:
@@ -60,13 +68,13 @@ def _read(folder: Path) -> dict[Round, _Entries]:
         entries, driver = rounds[_round(row, name)], row["driver_id"]
         entries.members.append(driver)
         entries.teams[driver] = row["constructor_id"]
-        if row["finish_position"].isdigit():
+        if row["finish_position"].isdecimal():
             entries.classified[driver] = int(row["finish_position"])
     for row in rows(folder, name := "race_grid.csv"):
         entries, driver = rounds[_round(row, name)], row["driver_id"]
-        if row["grid_position"].isdigit():
+        if row["grid_position"].isdecimal():
             entries.grid[driver] = int(row["grid_position"])
-        if ":" in (row["quali_time"] or ""):
+        if ":" in row["quali_time"]:
             entries.qualified[driver] = seconds(row, "quali_time", name)
     for row in rows(folder, name := "races.csv"):
         rounds[_round(row, name)].name = row["gp_name"]
@@ -84,7 +92,7 @@ def _races(rounds: Mapping[Round, _Entries]) -> Iterator[Race]:
     drivers, teams = Past(), Past()
     for number in sorted(rounds):
         entries = rounds[number]
-        if entries.laps and entries.members:
+        if entries.usable():
             yield _race(number, entries, drivers, teams)
             _remember(entries, drivers, teams)
 
@@ -120,9 +128,13 @@ def _race(number: Round, entries: _Entries, drivers: Past, teams: Past) -> Race:
 
 
 def _prior(entries: _Entries) -> Integers:
-    """Return the order on the grid; who starts from the pit lane, or has no place, comes last."""
-    places = [entries.grid.get(driver, 99) for driver in entries.members]
-    return np.argsort(np.argsort(places, kind="stable"), kind="stable") + 1
+    """Return the order on the grid; who starts from the pit lane, or has no place, comes last.
+
+    Those come by their ids, not as the results list them, which is the order in which they finished.
+    """
+    members = entries.members
+    order = sorted(range(len(members)), key=lambda index: (entries.grid.get(members[index], 99), members[index]))
+    return np.argsort(order) + 1
 
 
 def _places(entries: _Entries, track: Track) -> Integers:

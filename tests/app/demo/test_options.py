@@ -43,4 +43,5 @@ def test_help_tells_examples_and_the_exit_statuses(capsys):
     assert end.value.code == 0
     said = capsys.readouterr().out
     assert "streamrank demo --races DIR" in said
+    assert "with new races, or with the real ones again from the first" in " ".join(said.split())
     assert "exit status: 0 when every record was answered once" in said

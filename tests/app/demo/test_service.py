@@ -23,5 +23,14 @@ def test_what_the_user_set_for_a_service_of_their_own_does_not_reach_it(tmp_path
     assert "BATCH_MAX_SIZE" not in str(failure.value)
 
 
+def test_a_users_files_of_secrets_do_not_reach_it_either(tmp_path, monkeypatch):
+    monkeypatch.setenv("KAFKA_SASL_PASSWORD_FILE", "/nowhere/password")
+    service = Service(tmp_path, port=0, settings={"INPUT_TOPIC": "races", "MODEL_PATH": "/nowhere"})
+    with pytest.raises(DemoFailed) as failure:
+        service.wait_until_ready(lambda _reason: None)
+    assert "OUTPUT_TOPIC" in str(failure.value)
+    assert "KAFKA_SASL_PASSWORD" not in str(failure.value)
+
+
 def test_its_settings_are_all_known():
     assert settings_for("localhost:9092", Path("/models/race")).keys() <= VARIABLES.keys()

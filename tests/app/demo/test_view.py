@@ -39,7 +39,20 @@ def test_who_has_retired_is_out(race):
     published = Published([race])
     note(published, race, 1, {race.members[0]: 1.0})
     (line,) = race_view(replace(race, running=running), "", 0, published).lines
-    assert (line.place, line.chance, line.change) == (None, 1.0, None)
+    assert (line.place, line.chance, line.change) == (None, 0.0, None)
+
+
+def test_who_has_retired_is_listed_last_and_takes_no_chance_from_the_others(race):
+    a, b, c = race.members[:3]
+    running = race.running.copy()
+    running[1, 0] = False
+    published = Published([race])
+    note(published, race, 0, {a: 2.0, b: 1.0, c: 1.0})
+    note(published, race, 1, {a: 2.0, b: 1.0, c: 1.0})
+    lines = race_view(replace(race, running=running), "", 0, published).lines
+    assert [(line.rank, line.change, line.member) for line in lines] == [(1, 1, b), (2, 1, c), (3, -2, a)]
+    assert [line.chance for line in lines] == [0.5, 0.5, 0.0]
+    assert lines[2].history == pytest.approx((math.e / (math.e + 2), 0))
 
 
 def test_before_the_first_ranking_there_is_nothing_to_show(race):

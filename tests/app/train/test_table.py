@@ -30,6 +30,15 @@ def test_those_who_got_to_the_end_have_figures_of_their_own_where_not_everybody_
     assert lines[lines.index(title) + 2].startswith("model  0.750 [0.650, 0.850]")
 
 
+def test_figures_without_data_do_not_make_those_who_got_to_the_end_others_than_everybody():
+    def empty():
+        return tuple(Figure(float("nan"), float("nan"), float("nan")) for _ in range(5))
+
+    lines = list(table([Row("model", Score(empty(), empty(), empty()))]))
+    assert lines[2].split() == ["model", *["none"] * 5]
+    assert not [line for line in lines if "got to the end" in line]
+
+
 def test_figures_survive_the_way_between_processes():
     rows = [row("model", 0.5, 1.25, 0.75), row("order so far", 0.25)]
     assert rows_from_json(rows_to_json(rows)) == rows

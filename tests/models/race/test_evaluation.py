@@ -94,3 +94,25 @@ def test_a_gain_is_surer_than_the_figures_it_is_the_difference_of():
     figure = summarize(races, one).spearman[-1]
     assert gain.mean == pytest.approx(figure.mean - summarize(races, other).spearman[-1].mean)
     assert gain.high - gain.low < figure.high - figure.low
+
+
+def test_a_quarter_without_data_has_no_figure():
+    races = [made_up(np.random.default_rng(seed), moments=3, running=np.ones((3, 5), np.bool_)) for seed in range(3)]
+    first, *others = score_of(races, [np.tile(-race.places.astype(float), (3, 1)) for race in races]).spearman
+    assert np.isnan([first.mean, first.low, first.high]).all()
+    assert str(first) == "none"
+    assert [str(figure) for figure in others] == ["1.000 [1.000, 1.000]"] * 4
+
+
+def test_races_that_lack_a_quarter_do_not_draw_its_bounds_towards_nothing():
+    short = [made_up(np.random.default_rng(seed), moments=3, running=np.ones((3, 5), np.bool_)) for seed in range(6)]
+    whole = [made_up(np.random.default_rng(seed), moments=8, running=np.ones((8, 5), np.bool_)) for seed in range(2)]
+    races = short + whole
+    found = score_of(races, [np.tile(-race.places.astype(float), (len(race.moments), 1)) for race in races])
+    assert str(found.spearman[0]) == "1.000 [1.000, 1.000]"
+
+
+def test_what_one_race_tells_has_no_bounds():
+    race = made_up(np.random.default_rng(1), running=np.ones((7, 5), np.bool_))
+    figure = score_of([race], [np.tile(-race.places.astype(float), (7, 1))]).spearman[-1]
+    assert (figure.mean, str(figure)) == (pytest.approx(1), "1.000")

@@ -78,13 +78,45 @@ def test_a_missing_column_is_named_with_what_is_expected(tmp_path):
             ["1,ann,1:30.000,behind"],
             "lap_times.csv.gz: gap_to_leader is 'behind' where seconds, PIT or laps are expected",
         ),
-        (["1,ann"], "lap_times.csv.gz: lap_time is None where minutes:seconds are expected"),
+        (["1,ann"], "lap_times.csv.gz, line 2: the row ends before lap_time, gap_to_leader"),
         (["0,ann,1:30.000,0.0"], "lap_times.csv.gz: lap is '0' where a lap from 1 to 1000 is expected"),
     ],
 )
 def test_a_value_that_is_none_is_shown(tmp_path, laps, message):
     with pytest.raises(RacesNotUsable, match=message):
         read_laps(write_files(tmp_path, laps=laps))
+
+
+@pytest.mark.parametrize(
+    ("name", "row", "missing"),
+    [
+        ("race_results", "2021,1", "finish_position, driver_id, constructor_id, finish_status"),
+        ("race_grid", "2021,1", "grid_position, driver_id, quali_time"),
+    ],
+)
+def test_a_row_that_is_cut_off_is_named_by_file_and_line(tmp_path, name, row, missing):
+    write_files(tmp_path)
+    with (tmp_path / f"{name}.csv").open("a") as file:
+        file.write(f"{row}\n")
+    with pytest.raises(RacesNotUsable, match=rf"{name}.csv, line 12: the row ends before {missing}$"):
+        read_laps(tmp_path)
+
+
+def test_a_race_whose_laps_are_all_of_drivers_that_nobody_lists_is_passed_over(tmp_path):
+    folder = write_files(tmp_path)
+    head = "year,round,finish_position,driver_id,constructor_id,finish_status"
+    (folder / "race_results.csv").write_text(f"{head}\n2021,1,1,zoe,red,Finish\n2021,2,1,ann,red,Finish\n")
+    assert [race.name for race in read_laps(folder)] == ["2021-02 Grand Prix of There"]
+
+
+def test_those_without_a_place_on_the_grid_stand_in_an_order_that_does_not_tell_how_they_finished(tmp_path):
+    head = "year,round,finish_position,driver_id,constructor_id,finish_status"
+    ends = (["ann", "bob", "cid"], ["cid", "bob", "ann"])
+    rows = [f"2021,{number},{place},{driver},red,Finish" for number, end in enumerate(ends, 1)
+            for place, driver in enumerate(end, 1)]  # fmt: skip
+    grid = ["year,round,grid_position,driver_id,quali_time", "2021,1,1,bob,", "2021,2,1,bob,"]
+    races = read_laps(write_files(tmp_path, race_grid=grid, race_results=[head, *rows]))
+    assert [by_name(race, race.prior) for race in races] == [{"bob": 1, "ann": 2, "cid": 3}] * 2
 
 
 def test_files_without_a_race_are_refused(tmp_path):
