@@ -62,8 +62,8 @@ _CATALOGUE = (
         "streamrank_records_total",
         "counter",
         ("outcome",),
-        "records done with, exactly one outcome each: `published`, `dead_lettered`, `expired`, which too may leave a dead "
-        "letter, or `superseded` by a later record of the same member of a group",
+        "records done with, exactly one outcome each: `published`, `dead_lettered`, `expired`, which too may leave a "
+        "dead letter, or `superseded` by a later record of the same member of a group",
     ),
     MetricInfo("streamrank_dead_letters_total", "counter", ("stage", "reason"), "records refused, by stage and reason"),
     MetricInfo(

@@ -1,6 +1,7 @@
 """What is shown of a value of a record: short, and never more than text or a number."""
 
 import json
+from hashlib import blake2b
 from typing import Any
 
 from app.live.message import Cell
@@ -21,13 +22,33 @@ def cell(value: Any) -> Cell:
 
 def text(value: Any) -> str:
     """Return *value* as text: strings as they are, others as JSON; cut at 60 characters."""
-    whole = value if isinstance(value, str) else _json(value)
-    return whole if len(whole) <= _MOST else whole[: _MOST - 1] + "…"
+    return _cut(_whole(value))
+
+
+def key(value: Any) -> str:
+    """Return what tells a name from others: *value* as `text`, behind it a digest of the whole where that was cut.
+
+    Its first 60 characters are what is to be shown; a name that was not cut is never longer.
+    """
+    whole = _whole(value)
+    return whole if len(whole) <= _MOST else _cut(whole) + _digest(whole)
 
 
 def number(value: Any) -> float | int | None:
     """Return a score, None where it is no number that can be shown."""
     return value if isinstance(value, float) or (isinstance(value, int) and abs(value) < _EXACT) else None
+
+
+def _whole(value: Any) -> str:
+    return value if isinstance(value, str) else _json(value)
+
+
+def _cut(whole: str) -> str:
+    return whole if len(whole) <= _MOST else whole[: _MOST - 1] + "…"
+
+
+def _digest(whole: str) -> str:
+    return blake2b(whole.encode(errors="surrogatepass"), digest_size=8).hexdigest()
 
 
 def _json(value: Any) -> str:

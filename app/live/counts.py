@@ -56,7 +56,7 @@ def read(registry: CollectorRegistry) -> Counts:
 
 
 class Window:
-    """Remembers counts for `LATENCY_SECONDS`, so that two of them can be compared.
+    """Remembers counts for `LATENCY_SECONDS`, and the last but one for longer, so that two of them can be compared.
 
     It has buckets to go by, not records: a quantile lies in the right bucket, and within that where it would be if its
     records were spread evenly. That is as exact as a query to Prometheus over the same seconds.
@@ -67,15 +67,17 @@ class Window:
 
     def note(self, counts: Counts) -> None:
         """Take in the newest."""
-        while self._counts and counts.at - self._counts[0].at > LATENCY_SECONDS:
+        while len(self._counts) > 1 and counts.at - self._counts[0].at > LATENCY_SECONDS:
             self._counts.popleft()
         self._counts.append(counts)
 
     @property
     def rates(self) -> Rates | None:
-        """Over the last 2 s; None while there is too little to compare."""
-        now = self._counts[-1]
-        before = next(each for each in self._counts if now.at - each.at <= RATE_SECONDS)
+        """Over the last 2 s, or since the look before if that is longer; None while there is too little to compare."""
+        *earlier, now = self._counts
+        if not earlier:
+            return None
+        before = next((each for each in earlier if now.at - each.at <= RATE_SECONDS), earlier[-1])
         seconds = now.at - before.at
         if seconds < _LEAST_SECONDS:
             return None
@@ -88,7 +90,7 @@ class Window:
 
     @property
     def latency(self) -> Latency | None:
-        """Over the last 10 s; None when no record came through."""
+        """Over the last 10 s, or since the look before if that is longer; None when no record came through."""
         before = dict(self._counts[0].latency)
         passed = [(bound, count - before.get(bound, 0)) for bound, count in self._counts[-1].latency]
         records = passed[-1][1] if passed else 0

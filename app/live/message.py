@@ -12,7 +12,7 @@ class Entry(msgspec.Struct, frozen=True, array_like=True):
     """One ranked class, candidate or member.
 
     Attributes:
-        label: its name.
+        label: the key of its name, of which the first 60 characters are shown.
         score: as `PAGE_SCORES_AS` says; None where the ranking has none.
         change: places won since the ranking before, negative when lost; None where nothing is known of that.
         fields: of its newest record, one for each of `PAGE_FIELDS`; empty where no record is its own.
@@ -50,7 +50,7 @@ class Standing(msgspec.Struct, frozen=True):
     """The newest ranking of a group.
 
     Attributes:
-        group: its name.
+        group: the key of its name, of which the first 60 characters are shown.
         at: when it was confirmed, in seconds since the epoch.
         order: how far the group is, such as a lap; None where records do not say.
         count: its members.

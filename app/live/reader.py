@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from app.codecs.fields import FieldPath
-from app.live.cell import cell, number, text
+from app.live.cell import cell, key, number, text
 from app.live.message import Cell, Entry
 
 
@@ -29,7 +29,7 @@ class Read(msgspec.Struct, frozen=True):
 
     Attributes:
         id: its record's.
-        group: whose ranking it is; None where it is that of its record alone.
+        group: the key of the one whose ranking it is; None where it is that of its record alone.
         version: of the model.
         entries: best first.
     """
@@ -67,9 +67,9 @@ class Reader:
             entries = zip(said.predictions, _softmax(scores) if self._softmax else scores, strict=True)
             return Read(
                 text(said.id),
-                None if said.group is None else text(said.group),
+                None if said.group is None else key(said.group),
                 said.model_version[:60],
-                tuple(Entry(text(entry.label), score, entry.change) for entry, score in entries),
+                tuple(Entry(key(entry.label), score, entry.change) for entry, score in entries),
             )
         except (msgspec.MsgspecError, UnicodeError, RecursionError):
             return None
@@ -80,7 +80,7 @@ class Reader:
             said = msgspec.json.decode(value or b"null")
             member, order = _at(said, self._member), _at(said, self._order)
             fields = tuple(cell(_at(said, field)) for field in self._fields)
-            return None if member is None else text(member), cell(order), fields
+            return None if member is None else key(member), cell(order), fields
         except (msgspec.MsgspecError, UnicodeError, RecursionError):
             return None, None, (None,) * len(self._fields)
 

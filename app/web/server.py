@@ -16,6 +16,7 @@ from app.web.exposition import CONTENT_TYPE_LATEST, Exposition
 from app.web.files import page_files
 from app.web.hub import Hub, Shown
 from app.web.listener import Listener
+from app.web.watcher import OWN_ONLY
 
 logger = logging.getLogger(__name__)
 
@@ -111,8 +112,8 @@ class WebServer:
         return self._events(request) if page is None else await page()
 
     def _events(self, request: web.BaseRequest) -> web.Response:
-        # A browser says where a request comes from: another site's page could not read the events, but take all places.
-        if request.headers.get("Sec-Fetch-Site", "same-origin") not in {"same-origin", "none"}:
+        # Another site's page could not read the events, but take all places.
+        if _is_foreign(request):
             return _plain(HTTPStatus.FORBIDDEN)
         if self._hub.is_full:
             refusal = _plain(HTTPStatus.SERVICE_UNAVAILABLE)
@@ -124,7 +125,7 @@ class WebServer:
             assert isinstance(connection, Connection)  # noqa: S101 - the listener makes no other
             connection.hand_over(self._hub.watcher())
         # Of a GET nobody sees it: the connection is the watcher's now.
-        return web.Response(content_type="text/event-stream")
+        return web.Response(content_type="text/event-stream", headers=OWN_ONLY)
 
     async def _metrics(self) -> web.Response:
         return web.Response(body=await self._exposition.text(), headers={"Content-Type": CONTENT_TYPE_LATEST})
@@ -158,6 +159,15 @@ class _Protocol(web.RequestHandler):
         """Tell the client no more than the status, and nobody else anything: aiohttp logs a traceback for each."""
         logger.debug("unreadable HTTP request", extra={"error": repr(exc)})
         return _plain(HTTPStatus(status))
+
+
+def _is_foreign(request: web.BaseRequest) -> bool:
+    """Whether a browser says that another site's page asks; over plain http it may say nothing of that."""
+    if request.headers.get("Sec-Fetch-Site", "same-origin") not in {"same-origin", "none"}:
+        return True
+    origin = request.headers.get("Origin")
+    # The scheme is not compared: a proxy may have taken TLS off.
+    return origin is not None and origin.partition("://")[2] != request.headers.get("Host")
 
 
 def _health(trouble: str | None) -> web.Response:

@@ -9,6 +9,11 @@ SLOW_SECONDS = 10.0
 # What waits in the system for one who does not read is old news, and memory that is not counted as ours.
 SYSTEM_BUFFER_BYTES = 64 * 1024
 
+OWN_ONLY = {
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Content-Security-Policy": "frame-ancestors 'none'",
+}
+"""Over plain http browsers do not say which site asks; but with these they let go of what another may not have."""
 HEAD = (
     b"HTTP/1.1 200 OK\r\n"
     b"Content-Type: text/event-stream\r\n"
@@ -16,8 +21,9 @@ HEAD = (
     b"Connection: close\r\n"
     b"X-Content-Type-Options: nosniff\r\n"
     b"X-Accel-Buffering: no\r\n"
-    b"Server: streamrank\r\n\r\n"
-    b"retry: 2000\n\n"
+    b"Server: streamrank\r\n"
+    + b"".join(f"{name}: {value}\r\n".encode() for name, value in OWN_ONLY.items())
+    + b"\r\nretry: 2000\n\n"
 )
 
 

@@ -1,5 +1,6 @@
 // How numbers are written.
 
+const NAME = 60;
 const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 const short = new Intl.NumberFormat("en", { maximumSignificantDigits: 3 });
 const share = new Intl.NumberFormat("en", { style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1 });
@@ -22,3 +23,6 @@ export function cell(value) {
   if (value === null || value === undefined) return "";
   return typeof value === "number" ? String(value) : value;
 }
+
+// A name that was cut comes with a digest behind it, by which it is told from others.
+export const named = (key) => (key.length > NAME ? [...key].slice(0, NAME).join("") : key);

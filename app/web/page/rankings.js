@@ -1,7 +1,7 @@
 // The newest rankings of single records.
 
 import { byId, element, fill, head, setHidden, setText } from "./dom.js";
-import { cell, count, score, seconds } from "./format.js";
+import { cell, count, named, score, seconds } from "./format.js";
 
 export function showRankings(message) {
   const { about, rankings } = message;
@@ -57,7 +57,7 @@ function showBars(parent, ranking, as) {
   fill(parent.firstElementChild, ranking.entries, bar, (item, [label, value]) => {
     const width = `${(100 * ((value ?? low) - low)) / span}%`;
     if (item.children[0].style.width !== width) item.children[0].style.width = width;
-    setText(item.children[1], label);
+    setText(item.children[1], named(label));
     setText(item.children[2], score(value, as));
   });
 }

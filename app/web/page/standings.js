@@ -1,7 +1,7 @@
 // The standing of one group: its members in the predicted order, and how their scores went.
 
 import { byId, element, fill, head, setHidden, setText } from "./dom.js";
-import { cell, count, score } from "./format.js";
+import { cell, count, named, score } from "./format.js";
 import { draw, swatches } from "./lines.js";
 
 const LINES = 6;
@@ -64,7 +64,7 @@ function showGroups(groups) {
   const chosen = select.value;
   fill(select, groups, () => element("option"), (option, group) => {
     if (option.value !== group) option.value = group;
-    setText(option, group);
+    setText(option, named(group));
   });
   // A group that came in between has moved the others.
   if (groups.includes(chosen) && select.value !== chosen) select.value = chosen;
@@ -73,12 +73,12 @@ function showGroups(groups) {
 function showTable({ group, count: members, version, entries }, about) {
   const table = byId("standing");
   const shown = entries.length < members ? `, the first ${entries.length} of ${count(members)}` : "";
-  setText(byId("standing-caption"), `Predicted order of ${group}${shown}, by version ${version}`);
+  setText(byId("standing-caption"), `Predicted order of ${named(group)}${shown}, by version ${version}`);
   const title = about.scores_as === "softmax" ? "Win probability" : "Score";
   head(table, [["Rank", "number"], ["Member"], ["Places"], [title, "number"], ...about.fields.map((name) => [name])]);
   fill(table.tBodies[0], entries, () => row(about.fields.length), (tr, [label, value, change, fields], place) => {
     setText(tr.cells[0], String(place + 1));
-    setText(tr.cells[1], label);
+    setText(tr.cells[1], named(label));
     showChange(tr.cells[2], change);
     setText(tr.cells[3], score(value, about.scores_as));
     about.fields.forEach((_, field) => setText(tr.cells[4 + field], cell(fields[field])));
@@ -120,7 +120,7 @@ function showCourse({ group, entries }, about, ordered) {
   });
   const caption = `${what} of the first ${first.length}, ${ordered ? "by the group's own order" : "over time"}`;
   setText(byId("chart-caption"), caption);
-  swatches(byId("legend"), first);
-  const said = entries.slice(0, LINES).map(([label, value]) => `${label} ${score(value, about.scores_as)}`);
+  swatches(byId("legend"), first.map(named));
+  const said = entries.slice(0, LINES).map(([label, value]) => `${named(label)} ${score(value, about.scores_as)}`);
   byId("chart").setAttribute("aria-label", `${caption}. Now: ${said.join(", ")}`);
 }

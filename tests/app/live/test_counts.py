@@ -53,6 +53,16 @@ def test_latency_is_that_of_the_records_of_the_last_ten_seconds():
     assert (latency.records, latency.p50, latency.p99) == (100, 0.5, 0.99)
 
 
+def test_looks_that_are_far_apart_are_compared_all_the_same():
+    window = Window()
+    for at, records in ((0.0, 0), (30.0, 60), (60.0, 180)):
+        window.note(counts(at, records, records, (records, records, records)))
+    rates, latency = window.rates, window.latency
+    assert rates is not None
+    assert latency is not None
+    assert (rates.consumed, rates.published, latency.records) == (4, 4, 120)
+
+
 def test_without_records_there_is_no_latency():
     window = Window()
     window.note(counts(0.0, latency=(3, 4, 5)))

@@ -56,6 +56,16 @@ def test_fields_of_records_count_among_the_bytes_and_are_not_read_beyond():
     assert [each.fields for each in kept.newest] == [(2,), ()]
 
 
+def test_groups_and_members_whose_names_begin_the_same_for_long_stay_apart():
+    kept, long = rankings("position"), "x" * 100
+    for offset in range(2):
+        value = standing(f"{long}{offset}", [(f"{long}{member}", 1.0, None) for member in range(2)])
+        records = [{"id": f"{long}{member}", "position": member} for member in range(2)]
+        kept.note([published(offset, value, record) for record in records])
+    assert len({each.group for each in kept.standings}) == 2
+    assert [[entry.fields for entry in each.entries] for each in kept.standings] == [[(0,), (1,)]] * 2
+
+
 def test_what_was_published_without_a_ranking_of_its_own_still_tells_of_its_member():
     kept = rankings("position")
     kept.note([published(0, standing("race", [("h1", 1.0, None)]), {"id": "h1", "position": 5})])

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
@@ -98,6 +99,26 @@ async def test_what_is_slow_to_make_is_made_less_often(house: House, monkeypatch
     client = await house.watcher()
     await until(lambda: len(slow.called_at) == 3)
     assert slow.called_at[2] - slow.called_at[0] >= 2 * hub.REST * 0.02
+    await client.close()
+
+
+async def test_a_pause_of_the_machine_is_no_work_and_not_rested_from(house: House, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(house.shown, "now", lambda: time.sleep(0.1))
+    client = await house.watcher()
+    async with asyncio.timeout(5):
+        for _ in range(3):
+            await client.reader.readuntil(b"data: null\n\n")
+    await client.close()
+
+
+async def test_no_rest_is_so_long_that_a_page_takes_its_connection_for_lost(
+    house: House, monkeypatch: pytest.MonkeyPatch
+):
+    assert hub.REST_SECONDS < 30 / 3
+    monkeypatch.setattr(hub, "REST_SECONDS", 0.3)
+    monkeypatch.setattr(hub.Hub, "_send", slow := Slow(60.0))
+    client = await house.watcher()
+    await until(lambda: len(slow.called_at) == 3)
     await client.close()
 
 
@@ -228,6 +249,35 @@ async def test_pages_of_other_sites_take_no_places(house: House, site: str, stat
     await client.close()
 
 
+@pytest.mark.parametrize(
+    ("origin", "status"),
+    [
+        ("http://us", b"200 OK"),
+        ("https://us", b"200 OK"),
+        ("http://us:81", b"403 Forbidden"),
+        ("http://them", b"403 Forbidden"),
+        ("null", b"403 Forbidden"),
+        ("", b"403 Forbidden"),
+    ],
+)
+async def test_over_plain_http_pages_of_other_sites_are_known_by_their_origin(house: House, origin: str, status: bytes):
+    client = await Client.connect(house.port)
+    await client.send(EVENTS[:-2] + b"Origin: " + origin.encode() + b"\r\n\r\n")
+    assert (await client.reader.readline()).rstrip() == b"HTTP/1.1 " + status
+    assert house.watchers == (status == b"200 OK")
+    await client.close()
+
+
+@pytest.mark.parametrize("method", [b"GET", b"HEAD"])
+async def test_where_browsers_do_not_say_who_asks_they_are_told_who_may_hold_the_events(house: House, method: bytes):
+    client = await Client.connect(house.port)
+    await client.send(EVENTS.replace(b"GET", method))
+    head = await client.reader.readuntil(b"\r\n\r\n")
+    assert b"\r\nCross-Origin-Resource-Policy: same-origin\r\n" in head
+    assert b"\r\nContent-Security-Policy: frame-ancestors 'none'\r\n" in head
+    await client.close()
+
+
 async def test_of_a_head_request_only_the_head_is_answered(house: House):
     head, _, body = (await exchange(house.port, EVENTS.replace(b"GET", b"HEAD"))).partition(b"\r\n\r\n")
     assert head.startswith(OK)
@@ -259,3 +309,15 @@ async def test_a_stop_ends_all_who_watch_at_once():
     await close_all(clients)
     await until(lambda: opened.count == 0)
     assert (worker.shown.begun, worker.shown.ended) == (1, 1)
+
+
+async def test_who_asks_once_it_has_stopped_is_refused_and_leaves_nothing_behind(house: House):
+    client = await house.watcher()
+    await event(client)
+    early = await Client.connect(house.port)
+    await house.server._hub.stop()
+    await early.send(EVENTS)
+    assert (await early.rest()).startswith(b"HTTP/1.1 503")
+    await until(lambda: house.watchers == 0)
+    assert (house.shown.begun, house.shown.ended) == (1, 1)
+    await close_all([client, early])
