@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from pathlib import Path
 
 import pytest
 
@@ -27,6 +28,20 @@ def until_told(ask):
             time.sleep(0.02)
 
 
+def wait_until_stopped(pid: int) -> None:
+    """Return when none of its threads runs any more: the signal is only on its way when `kill` returns."""
+    tasks = list(Path(f"/proc/{pid}/task").iterdir())
+    while any(map(_runs, tasks)):
+        time.sleep(0.001)
+
+
+def _runs(task: Path) -> bool:
+    try:
+        return (task / "stat").read_text().rpartition(")")[2].split()[0] != "T"
+    except (FileNotFoundError, ProcessLookupError):
+        return False  # it has ended
+
+
 def test_offsets_are_told_and_told_again_when_the_broker_is_back(cluster: Cluster):
     broker = cluster.broker
     with fresh_topics(broker, partitions=2) as topics:
@@ -41,6 +56,7 @@ def test_offsets_are_told_and_told_again_when_the_broker_is_back(cluster: Cluste
         broker.restart()
         assert (until_told(offsets.ends), until_told(offsets.committed)) == known
         os.kill(broker.pid, signal.SIGSTOP)
+        wait_until_stopped(broker.pid)
         with pytest.raises(Silent):
             offsets.ends()
         time.sleep(GIVEN_UP_SECONDS)
