@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 T = TypeVar("T")
+N = TypeVar("N", int, float)
 
 
 def reading(kind: Callable[[str], T]) -> Callable[[str], T]:
@@ -34,6 +35,18 @@ def of_kind(kind: Any) -> Callable[[str], Any]:
             raise ValueError(f"{text!r}: {said}") from error
 
     return read
+
+
+def between(kind: Callable[[str], N], lowest: float, highest: float) -> Callable[[str], N]:
+    """Return what reads a number of some *kind* that must lie between two others."""
+
+    def number(text: str) -> N:
+        value = kind(text)
+        if not lowest <= value <= highest:
+            raise argparse.ArgumentTypeError(f"{text} is not between {lowest} and {highest}")
+        return value
+
+    return number
 
 
 @reading

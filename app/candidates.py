@@ -7,14 +7,14 @@ from typing import Protocol, cast
 import numpy as np
 import numpy.typing as npt
 
+from app.asking import ask
 from app.batching import Batcher
 from app.codecs.candidates import CandidateDecoder, DecodedLists, portions
-from app.codecs.json import RowGroup
 from app.codecs.list_prediction import ListEncoder, ScoredList
 from app.codecs.whole_lists import WholeListDecoder
 from app.errors import RejectedRecord
 from app.freshness import Expiry, Freshness
-from app.list_scores import Answer, ListScores
+from app.list_scores import ListScores, answer_of
 from app.outcome import Outcome
 from app.ranker import Ranker
 from app.ranking import Ranked
@@ -112,29 +112,17 @@ class CandidateRanking:
     async def _scored(self, decoded: DecodedLists, ranker: Ranker, expiry: Expiry | None) -> ListScores:
         if expiry is not None and not self._whole:
             expiry = expiry.take(_owners(decoded))
-        asking = [asyncio.ensure_future(self._ask(group, ranker, expiry)) for group in decoded.groups]
-        try:
-            answers = await asyncio.gather(*asking)
-        finally:
-            for each in asking:
-                each.cancel()  # when one failed, all is ranked anew
+        said = await ask(self._batcher, decoded.groups, ranker, expiry)
+        answers = [
+            answer_of(
+                group,
+                parts,
+                column=ranker.score_column,
+                width=cast(int, group.shape_key) if self._whole else None,
+            )
+            for group, parts in zip(decoded.groups, said, strict=True)
+        ]
         return ListScores(decoded, answers, whole=self._whole, finite=self._finite)
-
-    async def _ask(self, group: RowGroup, ranker: Ranker, expiry: Expiry | None) -> Answer:
-        """What the model says of the rows of one group, counted from 0."""
-        parts = await self._batcher.submit(
-            Rows(group.columns, ranker.predictor, None if expiry is None else expiry.take(group.positions)),
-            rows=len(group.ids),
-            nbytes=group.nbytes,
-            key=(ranker, group.shape_key),
-        )
-        return Answer.of(
-            group,
-            [part.result.ranking for part in parts if part.result.ranking is not None],
-            {part.start + row: why for part in parts for row, why in part.result.refused.items()},
-            column=ranker.score_column,
-            width=cast(int, group.shape_key) if self._whole else None,
-        )
 
 
 def _owners(decoded: DecodedLists) -> npt.NDArray[np.intp]:

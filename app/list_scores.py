@@ -7,6 +7,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from app.asking import Parts
 from app.codecs.candidates import DecodedLists
 from app.codecs.json import RowGroup
 from app.codecs.list_prediction import ScoredList
@@ -59,6 +60,13 @@ class Answer:
         table = np.zeros((len(group.ids), found.shape[1]), found.dtype)
         table[[row for row in range(len(group.ids)) if row not in refused]] = found
         return cls(table, refused)
+
+
+def answer_of(group: RowGroup, parts: Parts, *, column: int, width: int | None) -> Answer:
+    """Put together what was said of the rows of *group*; see `Answer.of`."""
+    rankings = [part.result.ranking for part in parts if part.result.ranking is not None]
+    refused = {part.start + row: why for part in parts for row, why in part.result.refused.items()}
+    return Answer.of(group, rankings, refused, column=column, width=width)
 
 
 def _column(ranking: TopK, column: int) -> npt.NDArray[Any]:

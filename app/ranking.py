@@ -5,10 +5,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, cast
 
-from app.batching import Batcher, Part
+from app.asking import Parts, ask
+from app.batching import Batcher
 from app.codecs.json import JsonDecoder, RowGroup
 from app.codecs.prediction import PredictionEncoder
-from app.freshness import Expiry, Freshness
+from app.freshness import Freshness
 from app.outcome import Outcome
 from app.ranker import Ranker
 from app.records import Incoming
@@ -28,11 +29,8 @@ class Ranked:
 
     records: Sequence[Incoming]
     group: RowGroup
-    parts: Sequence[Part[Scored]]
+    parts: Parts
     outcomes: Sequence[Outcome]
-
-
-_Answer = tuple[Sequence[Part[Scored]], list[Outcome]]
 
 
 class RecordRanking(Protocol):
@@ -86,34 +84,19 @@ class Ranking:
         began = clock()
         decoded = cast(JsonDecoder, ranker.decoder).decode(records, origin)
         self._stage_took("decode", clock() - began)
-        ranked = await self._all(decoded.groups, ranker, self._freshness.of(records))
+        answers = await ask(self._batcher, decoded.groups, ranker, self._freshness.of(records))
+        encoded = [self._encode(*each, ranker) for each in zip(decoded.groups, answers, strict=True)]
         if on_ranked is not None:
-            for group, (parts, answers) in zip(decoded.groups, ranked, strict=True):
-                on_ranked(Ranked(records, group, parts, answers))
-        if len(ranked) == 1 and not decoded.rejected:
-            return ranked[0][1]
+            for group, parts, mine in zip(decoded.groups, answers, encoded, strict=True):
+                on_ranked(Ranked(records, group, parts, mine))
+        if len(encoded) == 1 and not decoded.rejected:
+            return encoded[0]
         outcomes: dict[int, Outcome] = dict(decoded.rejected)
-        for group, (_, answers) in zip(decoded.groups, ranked, strict=True):
-            outcomes.update(zip(group.positions, answers, strict=True))
+        for group, mine in zip(decoded.groups, encoded, strict=True):
+            outcomes.update(zip(group.positions, mine, strict=True))
         return [outcomes[place] for place in range(len(records))]
 
-    async def _all(self, groups: Sequence[RowGroup], ranker: Ranker, expiry: Expiry | None) -> list[_Answer]:
-        if len(groups) == 1:
-            return [await self._rank(groups[0], ranker, expiry)]
-        ranking = [asyncio.ensure_future(self._rank(group, ranker, expiry)) for group in groups]
-        try:
-            return await asyncio.gather(*ranking)
-        finally:
-            for each in ranking:
-                each.cancel()  # when one failed, all is ranked anew
-
-    async def _rank(self, group: RowGroup, ranker: Ranker, expiry: Expiry | None) -> _Answer:
-        parts = await self._batcher.submit(
-            Rows(group.columns, ranker.predictor, None if expiry is None else expiry.take(group.positions)),
-            rows=len(group.ids),
-            nbytes=group.nbytes,
-            key=(ranker, group.shape_key),
-        )
+    def _encode(self, group: RowGroup, parts: Parts, ranker: Ranker) -> list[Outcome]:
         clock = asyncio.get_running_loop().time
         began = clock()
         outcomes: list[Outcome] = []
@@ -122,7 +105,7 @@ class Ranking:
                 cast(PredictionEncoder, ranker.encoder), group.ids[part.start : part.stop], part.result
             )
         self._stage_took("encode", clock() - began)
-        return parts, outcomes
+        return outcomes
 
 
 def _encoded(encoder: PredictionEncoder, ids: Sequence[str | int], scored: Scored) -> list[Outcome]:

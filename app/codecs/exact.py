@@ -38,7 +38,14 @@ class ExactReader:
         Raises:
             RejectedRecord: why it brings none.
         """
-        document = self.document(value)
+        return self.row_in(self.document(value))
+
+    def row_in(self, document: dict[str, Any]) -> Row:
+        """Return the row that a *document* brings.
+
+        Raises:
+            RejectedRecord: why it brings none.
+        """
         return (id_in(document, self._id_path), *(cell_in(document, column, path) for column, path in self._inputs))
 
     def document(self, value: bytes | None) -> dict[str, Any]:

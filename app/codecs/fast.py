@@ -33,23 +33,31 @@ class FastReader:
     @classmethod
     def of(cls, columns: Sequence[Column], fields: RecordFields) -> "FastReader":
         """Make the parser for *columns*; where msgspec cannot express it, every record is in doubt."""
-        if any(column.shape is None for column in columns):
-            return cls(doubt, doubt)  # no type says lists of any depth
-        inputs = list(zip(columns, fields.inputs, strict=True))
-        types: dict[Names, Any] = {fields.id.names: PLAIN_ID} | {
-            path.names: cell_type(column) for column, path in inputs
-        }
-        if any(types[path.names] != cell_type(column) for column, path in inputs):
-            return cls(doubt, doubt)  # inputs of several types read one field
         try:
+            types, checks = types_of(columns, fields)
             parse = msgspec.json.Decoder(struct_of(types)).decode
         except ValueError:
-            return cls(doubt, doubt)  # no field of a struct has quotes, backslashes or control characters in its name
+            return cls(doubt, doubt)
         row = attrgetter(*(attribute_of(types, path.names) for path in (fields.id, *fields.inputs)))
-        checks = list(checks_of(columns))
-        if types[fields.id.names] is not PLAIN_ID:
-            checks.append((0, check_id))
-        return cls(parse, _checked(row, checks) if checks else row)
+        return cls(parse, checked(row, checks) if checks else row)
+
+
+def types_of(columns: Sequence[Column], fields: RecordFields) -> tuple[dict[Names, Any], list[tuple[int, Check]]]:
+    """Return the types of the fields of a record, and what they cannot say: the cell's place, and what checks it.
+
+    Raises:
+        ValueError: msgspec cannot express them.
+    """
+    if any(column.shape is None for column in columns):
+        raise ValueError("no type says lists of any depth")
+    inputs = list(zip(columns, fields.inputs, strict=True))
+    types: dict[Names, Any] = {fields.id.names: PLAIN_ID} | {path.names: cell_type(column) for column, path in inputs}
+    if any(types[path.names] != cell_type(column) for column, path in inputs):
+        raise ValueError("inputs of several types read one field")
+    checks = list(checks_of(columns))
+    if types[fields.id.names] is not PLAIN_ID:
+        checks.append((0, check_id))
+    return types, checks
 
 
 def doubt(_: Any) -> NoReturn:
@@ -63,11 +71,13 @@ def check_id(value: Any) -> None:
         raise ValueError("perhaps no id")
 
 
-def _checked(row: Callable[[Any], Row], checks: Sequence[tuple[int, Check]]) -> Callable[[Any], Row]:
-    def checked(record: Any) -> Row:
+def checked(row: Callable[[Any], Row], checks: Sequence[tuple[int, Check]]) -> Callable[[Any], Row]:
+    """Return *row* such that its cells are checked too."""
+
+    def with_checks(record: Any) -> Row:
         cells = row(record)
         for place, check in checks:
             check(cells[place])
         return cells
 
-    return checked
+    return with_checks

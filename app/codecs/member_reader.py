@@ -1,6 +1,7 @@
 """From the bytes of a record about a member of a group to its row: the fast way, and the exact one for all others."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from math import isinf
 from operator import attrgetter
 from typing import Annotated, Any
@@ -9,14 +10,14 @@ import msgspec
 from msgspec import Meta
 
 from app.codecs.columns import Column, Row
-from app.codecs.exact import MISSING, ExactReader, cell_in, find, id_in
-from app.codecs.fast import DOUBTS, check_id, doubt
+from app.codecs.exact import MISSING, ExactReader, find
+from app.codecs.fast import DOUBTS, checked, doubt, types_of
 from app.codecs.fields import FieldPath
 from app.codecs.member_fields import MemberFields
 from app.codecs.number import Number
 from app.codecs.record_id import EXPECTATION, INT64_MAX, INT64_MIN, MAX_PLAIN_CHARS, is_plain, read_id
 from app.codecs.tensor import Mismatch
-from app.codecs.types import PLAIN_ID, Check, Names, attribute_of, cell_type, checks_of, struct_of
+from app.codecs.types import attribute_of, struct_of
 from app.codecs.verdict import refusal, shown
 from app.errors import Reason
 
@@ -41,10 +42,10 @@ class MemberReader:
     def __init__(self, columns: Sequence[Column], fields: MemberFields, max_bytes: int) -> None:
         self._fields = fields
         self._max_bytes = max_bytes
-        self._inputs = list(zip(columns, fields.record.inputs, strict=True))
         self._exact = ExactReader(columns, fields.record, max_bytes)
         self._parse, self._row = _fast(columns, fields)
-        self._parse_peek, self._peek = _fast((), fields)
+        names_alone = replace(fields, record=replace(fields.record, inputs=()))
+        self._parse_peek, self._peek = _fast((), names_alone)
 
     def read(self, value: bytes | None) -> tuple[Row, Peek]:
         """Return the row that *value* brings, and whose it is.
@@ -53,9 +54,7 @@ class MemberReader:
             RejectedRecord: why it brings none.
         """
         try:
-            if not value or len(value) > self._max_bytes or not (value.isascii() or value.decode()):
-                raise ValueError("not for the fast way")
-            cells = self._row(self._parse(value))
+            cells = self._row(self._parse(self._for_the_fast_way(value)))
         except DOUBTS:
             return self._read_exactly(value)
         return cells[:-3], cells[-3:]
@@ -63,19 +62,19 @@ class MemberReader:
     def peek(self, value: bytes | None) -> Peek | None:
         """Return whose record *value* is, as far as that is plain without looking at the rest; None where it is not."""
         try:
-            if not value or len(value) > self._max_bytes or not (value.isascii() or value.decode()):
-                return None
-            seen: Peek = self._peek(self._parse_peek(value))[-3:]
+            seen: Peek = self._peek(self._parse_peek(self._for_the_fast_way(value)))[-3:]
         except DOUBTS:
             return None
         return seen
 
+    def _for_the_fast_way(self, value: bytes | None) -> bytes:
+        if not value or len(value) > self._max_bytes or not (value.isascii() or value.decode()):
+            raise ValueError("not for the fast way")
+        return value
+
     def _read_exactly(self, value: bytes | None) -> tuple[Row, Peek]:
         document = self._exact.document(value)
-        row = (
-            id_in(document, self._fields.record.id),
-            *(cell_in(document, column, path) for column, path in self._inputs),
-        )
+        row = self._exact.row_in(document)
         group, member = (_name_in(document, path) for path in (self._fields.group, self._fields.member))
         order = None if self._fields.order is None else _order_in(document, self._fields.order)
         return row, (group, member, order)
@@ -83,39 +82,22 @@ class MemberReader:
 
 def _fast(columns: Sequence[Column], fields: MemberFields) -> tuple[Callable[[bytes], Any], Callable[[Any], Any]]:
     """The two steps of the fast way; their result is a row with group, member and order at its end."""
-    if any(column.shape is None for column in columns):
-        return doubt, doubt  # no type says lists of any depth
-    inputs = list(zip(columns, fields.record.inputs, strict=False))
-    types: dict[Names, Any] = {fields.record.id.names: PLAIN_ID}
-    types |= {path.names: cell_type(column) for column, path in inputs}
-    if any(types[path.names] != cell_type(column) for column, path in inputs):
-        return doubt, doubt  # inputs of several types read one field
-    checks = list(checks_of(columns))
-    if types[fields.record.id.names] is not PLAIN_ID:
-        checks.append((0, check_id))
-    for place, path in ((-3, fields.group), (-2, fields.member)):
-        if types.setdefault(path.names, _PLAIN_NAME) is not _PLAIN_NAME:
-            checks.append((place, _check_name))
-    order = fields.order or fields.member
-    if fields.order is not None and types.setdefault(order.names, _PLAIN_ORDER) is not _PLAIN_ORDER:
-        checks.append((-1, _check_order))
     try:
+        types, checks = types_of(columns, fields.record)
+        for place, path in ((-3, fields.group), (-2, fields.member)):
+            if types.setdefault(path.names, _PLAIN_NAME) is not _PLAIN_NAME:
+                checks.append((place, _check_name))
+        # Without an order the member stands in for it until the end.
+        order = fields.order or fields.member
+        if fields.order is not None and types.setdefault(order.names, _PLAIN_ORDER) is not _PLAIN_ORDER:
+            checks.append((-1, _check_order))
         parse = msgspec.json.Decoder(struct_of(types)).decode
     except ValueError:
-        return doubt, doubt  # no field of a struct has quotes, backslashes or control characters in its name
-    paths = (fields.record.id, *(path for _, path in inputs), fields.group, fields.member, order)
+        return doubt, doubt
+    paths = (fields.record.id, *fields.record.inputs, fields.group, fields.member, order)
     read = attrgetter(*(attribute_of(types, path.names) for path in paths))
-    return parse, _checked(read, checks, ordered=fields.order is not None)
-
-
-def _checked(read: Callable[[Any], Row], checks: Sequence[tuple[int, Check]], *, ordered: bool) -> Callable[[Any], Row]:
-    def checked(record: Any) -> Row:
-        cells = read(record)
-        for place, check in checks:
-            check(cells[place])
-        return cells if ordered else (*cells[:-1], None)
-
-    return checked if checks or not ordered else read
+    row = checked(read, checks) if checks else read
+    return parse, row if fields.order is not None else lambda record: (*row(record)[:-1], None)
 
 
 def _check_name(value: Any) -> None:

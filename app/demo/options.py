@@ -1,9 +1,11 @@
 """What the demo may be asked for."""
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from app.argument import between
 
 RACES = 32
 PORT = 8000
@@ -54,13 +56,13 @@ def parse(arguments: Sequence[str]) -> Options:
     )
     parser.add_argument(
         "--speed",
-        type=_number(float, 0.1, 100_000),
+        type=between(float, 0.1, 100_000),
         metavar="X",
         help=f"times as fast as life (default: so that it takes {SECONDS} s)",
     )
     parser.add_argument(
         "--port",
-        type=_number(int, 1, 65_535),
+        type=between(int, 1, 65_535),
         metavar="PORT",
         help=f"the service's HTTP (default: {PORT}, or a free one)",
     )
@@ -77,14 +79,4 @@ def _races(text: str) -> int | Path:
         if not (folder := Path(text)).is_dir():
             raise argparse.ArgumentTypeError(f"{text} is neither a number nor a folder")
         return folder.absolute()
-    return int(_number(int, 1, 10_000)(text))
-
-
-def _number(kind: Callable[[str], float], lowest: float, highest: float) -> Callable[[str], float]:
-    def number(text: str) -> float:
-        value = kind(text)
-        if not lowest <= value <= highest:
-            raise argparse.ArgumentTypeError(f"{text} is not between {lowest:g} and {highest:g}")
-        return value
-
-    return number
+    return between(int, 1, 10_000)(text)

@@ -86,23 +86,18 @@ class Conflation:
         else:
             self._next()
 
-    def flush(self) -> None:
-        """Wait for nothing more."""
-        self._go()
-
     def close(self) -> None:
         """Forget what waits."""
         self._closed = True
         self._clear()
 
     def _next(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._hold_no_longer()
         if self._rounds < ROUNDS_AT_ONCE:
-            self._go()
+            self.flush()
 
-    def _go(self) -> None:
+    def flush(self) -> None:
+        """Launch what waits, and wait for nothing more."""
         if not self._parts:
             return
         parts, overtaken = self._parts, self._overtaken
@@ -119,10 +114,13 @@ class Conflation:
         self._rounds += 1
         self._launch(merged, lambda _: self._done(parts), overtaken)
 
-    def _clear(self) -> None:
+    def _hold_no_longer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+    def _clear(self) -> None:
+        self._hold_no_longer()
         self._parts, self._waiting, self._newest, self._overtaken = [], {}, {}, {}
         self._absorbed = self._left_out = 0
 

@@ -6,14 +6,15 @@ from typing import cast
 
 import numpy as np
 
+from app.asking import ask
 from app.batching import Batcher
 from app.codecs.json import RowGroup
 from app.codecs.members import DecodedMembers, HeadWriter, MemberDecoder
 from app.codecs.prediction import score_texts
 from app.codecs.verdict import refusal
 from app.errors import Reason, RejectedRecord
-from app.freshness import Expiry, Freshness
-from app.list_scores import Answer
+from app.freshness import Freshness
+from app.list_scores import Answer, answer_of
 from app.outcome import MemberScore, Outcome
 from app.ranker import Ranker
 from app.ranking import Ranked
@@ -67,39 +68,15 @@ class StandingsRanking:
         began = clock()
         decoded = cast(MemberDecoder, ranker.decoder).decode(records, origin)
         self._stage_took("decode", clock() - began)
-        answers = await self._all(decoded.groups, ranker, self._freshness.of(records))
+        answers = await ask(self._batcher, decoded.groups, ranker, self._freshness.of(records))
         began = clock()
         outcomes: dict[int, Outcome] = dict(decoded.rejected)
         outcomes.update(decoded.over)
-        for group, answer in zip(decoded.groups, answers, strict=True):
+        for group, parts in zip(decoded.groups, answers, strict=True):
+            answer = answer_of(group, parts, column=ranker.score_column, width=None)
             outcomes.update(zip(group.positions, self._outcomes(group, answer, decoded, ranker), strict=True))
         self._stage_took("encode", clock() - began)
         return [outcomes[place] for place in range(len(records))]
-
-    async def _all(self, groups: Sequence[RowGroup], ranker: Ranker, expiry: Expiry | None) -> list[Answer]:
-        if len(groups) == 1:
-            return [await self._ask(groups[0], ranker, expiry)]
-        asking = [asyncio.ensure_future(self._ask(group, ranker, expiry)) for group in groups]
-        try:
-            return await asyncio.gather(*asking)
-        finally:
-            for each in asking:
-                each.cancel()  # when one failed, all is ranked anew
-
-    async def _ask(self, group: RowGroup, ranker: Ranker, expiry: Expiry | None) -> Answer:
-        parts = await self._batcher.submit(
-            Rows(group.columns, ranker.predictor, None if expiry is None else expiry.take(group.positions)),
-            rows=len(group.ids),
-            nbytes=group.nbytes,
-            key=(ranker, group.shape_key),
-        )
-        return Answer.of(
-            group,
-            [part.result.ranking for part in parts if part.result.ranking is not None],
-            {part.start + row: why for part in parts for row, why in part.result.refused.items()},
-            column=ranker.score_column,
-            width=None,
-        )
 
     def _outcomes(self, group: RowGroup, answer: Answer, decoded: DecodedMembers, ranker: Ranker) -> list[Outcome]:
         if answer.table is None:

@@ -105,7 +105,10 @@ class Table:
         for name, group in list(islice(self._groups.items(), 100)):
             if group.touched >= before:
                 break
-            self._timed_out.setdefault(name, []).extend(self._forget(name))
+            self._time_out(name)
+
+    def _time_out(self, name: bytes) -> None:
+        self._timed_out.setdefault(name, []).extend(self._forget(name))
 
     def _score(self, work: Work, place: int, score: MemberScore) -> None:
         offset = work.chunk[place].offset
@@ -128,12 +131,9 @@ class Table:
     def _touch(self, name: bytes) -> Group:
         """The group of that name, which is the last from now on; a new one where it timed out."""
         now = self._clock()
-        group = self._groups.pop(name, None)
-        if group is not None and group.touched < now - self._rules.ttl_seconds:
-            self.members -= len(group.members)
-            self._timed_out.setdefault(name, []).extend(group.members)
-            group = None
-        if group is None:
+        if name in self._groups and self._groups[name].touched < now - self._rules.ttl_seconds:
+            self._time_out(name)
+        if (group := self._groups.pop(name, None)) is None:
             # Erased before anything of the new one is kept: whoever restores that must not find the old members.
             self._void += [(name, member) for member in self._timed_out.pop(name, ())]
             group = Group()

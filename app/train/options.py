@@ -1,9 +1,10 @@
 """What training may be asked for."""
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from app.argument import between
 from app.train.cache import SEED
 from models.race.source import TESTED_ON, TRAINED_ON
 
@@ -71,14 +72,14 @@ def parse(arguments: Sequence[str]) -> Options:
 def _add_options(race: argparse.ArgumentParser) -> None:
     race.add_argument("--races", metavar="DIR", help="real races, as CSV files (default: simulated ones)")
     race.add_argument("--out", metavar="DIR", default="race-model", help="where versions go (default: race-model)")
-    race.add_argument("--seed", type=_whole(0, 2**31 - 1), default=SEED, metavar="N", help=f"(default: {SEED})")
+    race.add_argument("--seed", type=between(int, 0, 2**31 - 1), default=SEED, metavar="N", help=f"(default: {SEED})")
     race.add_argument(
-        "--folds", type=_whole(2, 100), default=0, metavar="K", help="compare models by cross-validation instead"
+        "--folds", type=between(int, 2, 100), default=0, metavar="K", help="compare models by cross-validation instead"
     )
     race.add_argument(
         "--train-on",
         dest="trained_on",
-        type=_whole(20, 100_000),
+        type=between(int, 20, 100_000),
         default=TRAINED_ON,
         metavar="N",
         help=f"simulated races to learn from (default: {TRAINED_ON})",
@@ -86,19 +87,9 @@ def _add_options(race: argparse.ArgumentParser) -> None:
     race.add_argument(
         "--test-on",
         dest="tested_on",
-        type=_whole(2, 100_000),
+        type=between(int, 2, 100_000),
         default=TESTED_ON,
         metavar="N",
         help=f"simulated races for the test (default: {TESTED_ON})",
     )
     race.add_argument("--describe", action="store_true", help="say what simulated races are like, and end")
-
-
-def _whole(lowest: int, highest: int) -> Callable[[str], int]:
-    def number(text: str) -> int:
-        value = int(text)
-        if not lowest <= value <= highest:
-            raise argparse.ArgumentTypeError(f"{text} is not between {lowest} and {highest}")
-        return value
-
-    return number

@@ -9,13 +9,14 @@ import time
 import urllib.error
 import urllib.request
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
 from prometheus_client.parser import text_string_to_metric_families
 
 from app.ports import free_ports
+from tests.broker.records import Record
 from tests.broker.topics import Topics
 from tests.variables import variables_for
 
@@ -104,3 +105,19 @@ class Service:
             for family in families
             for sample in family.samples
         }
+
+
+def rank_over_a_crash(topics: Topics, variables: Mapping[str, str], records: Sequence[Record], folder: Path) -> None:
+    """Let workers rank *records* while one joins, takes partitions over, and the other one is killed."""
+    third = len(records) // 3
+    with Service(folder, variables) as first:
+        first.wait_until_ready()
+        topics.client.write(topics.input, records[:third])
+        with Service(folder, variables) as second:
+            second.wait_until_ready()
+            topics.client.write(topics.input, records[third : 2 * third])
+            second.wait_for(lambda: bool(second.samples().get(("streamrank_records_total", "published"))))
+            first.process.kill()
+            topics.client.write(topics.input, records[2 * third :])
+            topics.client.wait_until_committed(topics.input, topics.group, within=120)
+            assert second.stop() == 0

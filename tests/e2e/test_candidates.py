@@ -10,7 +10,7 @@ import pytest
 
 from tests.broker.records import Record
 from tests.broker.topics import Topics
-from tests.e2e.service import Service, environment
+from tests.e2e.service import environment, rank_over_a_crash
 
 SEED, RECORDS, PARTITIONS = 71, 100_000, 4
 
@@ -62,18 +62,7 @@ def test_every_list_is_ranked_as_numpy_does_over_a_crash_and_rebalances(
         "PROCESSING_GUARANTEE": guarantee,
         "KAFKA_SESSION_TIMEOUT_MS": "6000",
     }
-    third = RECORDS // 3
-    with Service(tmp_path, variables) as first:
-        first.wait_until_ready()
-        topics.client.write(topics.input, records[:third])
-        with Service(tmp_path, variables) as second:  # joins, and takes partitions over
-            second.wait_until_ready()
-            topics.client.write(topics.input, records[third : 2 * third])
-            second.wait_for(lambda: bool(second.samples().get(("streamrank_records_total", "published"))))
-            first.process.kill()
-            topics.client.write(topics.input, records[2 * third :])
-            topics.client.wait_until_committed(topics.input, topics.group, within=120)
-            assert second.stop() == 0
+    rank_over_a_crash(topics, variables, records, tmp_path)
     seen: Counter[int] = Counter()
     for output in topics.client.read_all(topics.output):
         value = json.loads(output.value)

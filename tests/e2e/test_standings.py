@@ -11,7 +11,7 @@ import pytest
 
 from tests.broker.records import Record
 from tests.broker.topics import Topics
-from tests.e2e.service import Service, environment
+from tests.e2e.service import environment, rank_over_a_crash
 
 SEED, RECORDS, PARTITIONS, GROUPS, MEMBERS = 72, 100_000, 4, 40, 12
 
@@ -101,18 +101,7 @@ def test_standings_are_those_of_a_plain_recomputation_over_a_crash_and_rebalance
         "PROCESSING_GUARANTEE": guarantee,
         "KAFKA_SESSION_TIMEOUT_MS": "6000",
     }
-    third = RECORDS // 3
-    with Service(tmp_path, variables) as first:
-        first.wait_until_ready()
-        topics.client.write(topics.input, records[:third])
-        with Service(tmp_path, variables) as second:  # joins, and takes partitions over
-            second.wait_until_ready()
-            topics.client.write(topics.input, records[third : 2 * third])
-            second.wait_for(lambda: bool(second.samples().get(("streamrank_records_total", "published"))))
-            first.process.kill()
-            topics.client.write(topics.input, records[2 * third :])
-            topics.client.wait_until_committed(topics.input, topics.group, within=120)
-            assert second.stop() == 0
+    rank_over_a_crash(topics, variables, records, tmp_path)
     outputs = topics.client.read_all(topics.output)
     numbers = offset_numbers(records)
     answered = [numbers[each] for output in outputs for each in offsets_of(output.headers)]
