@@ -28,6 +28,8 @@ class Contender(StrEnum):
     EXACTLY_ONCE = "exactly_once"
     CONFLUENT = "confluent"
     TEXTBOOK = "textbook"
+    RACE_LOOP = "race_loop"
+    AIOKAFKA_RACE_LOOP = "aiokafka_race_loop"
     ECHO = "echo"
 
     @property
@@ -56,6 +58,8 @@ _TITLES = {
     Contender.EXACTLY_ONCE: "StreamRank, exactly once",
     Contender.CONFLUENT: "confluent-kafka loop",
     Contender.TEXTBOOK: "textbook Faust agent",
+    Contender.RACE_LOOP: "confluent-kafka loop, races",
+    Contender.AIOKAFKA_RACE_LOOP: "aiokafka loop, races",
     Contender.ECHO: "echo loop, no model",
 }
 _MODULES = {
@@ -63,6 +67,8 @@ _MODULES = {
     Contender.EXACTLY_ONCE: "app",
     Contender.CONFLUENT: "benchmarks.peers.confluent_loop",
     Contender.TEXTBOOK: "benchmarks.peers.textbook_faust",
+    Contender.RACE_LOOP: "benchmarks.peers.race_loop",
+    Contender.AIOKAFKA_RACE_LOOP: "benchmarks.peers.aiokafka_race_loop",
     Contender.ECHO: "benchmarks.peers.echo_loop",
 }
 

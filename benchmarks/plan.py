@@ -29,7 +29,7 @@ THROUGHPUT_CONTENDERS = (
     Contender.TEXTBOOK,
     Contender.ECHO,
 )
-RACES_CONTENDERS = (Contender.SERVICE, Contender.ECHO)
+RACES_CONTENDERS = (Contender.SERVICE, Contender.RACE_LOOP, Contender.AIOKAFKA_RACE_LOOP, Contender.ECHO)
 LATENCY_CONTENDERS = (Contender.SERVICE, Contender.EXACTLY_ONCE, Contender.CONFLUENT, Contender.ECHO)
 
 
