@@ -47,8 +47,9 @@ bench: $(VENV)/dev.installed ## StreamRank beside its alternatives, on one Kafka
 chaos: $(VENV)/dev.installed ## workers and broker killed, frozen and cut off for an hour and a half (ARGS="--quick")
 	@$(BIN)/python -m tests.chaos $(ARGS)
 
-docs: $(VENV)/dev.installed ## write the generated tables of the README
+docs: $(VENV)/dev.installed ## write the generated tables, and the documentation as a site in build/site
 	@$(BIN)/python scripts/tables.py
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 lock: ## resolve the requirement files again (needs uv)
 	@scripts/lock.sh

@@ -1,4 +1,4 @@
-"""Write what is generated: the tables of the README and the example of a `.env` file."""
+"""Write what is generated: the tables of the README and of the documentation, and the example of a `.env` file."""
 
 import argparse
 import sys
@@ -10,6 +10,7 @@ from config.variables import Variable
 
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
+DOCS = ROOT / "docs"
 ENV_EXAMPLE = ROOT / "config" / ".env.example"
 
 _WORDS = {"required", "unset", "inferred", "last folder name", "as it needs", "in the system's temporary folder"}
@@ -36,13 +37,15 @@ def metrics_table() -> str:
     return _table(("metric", "kind", "labels", "meaning"), rows)
 
 
-def render(readme: str) -> str:
-    """Return *readme* with both tables as they should be; everything outside the markers stays.
+def render(page: str, *names: str) -> str:
+    """Return *page* with the tables *names* (default: all) as they should be; everything outside the markers stays.
 
     Raises:
         ValueError: a pair of markers is missing.
     """
-    return _between(_between(readme, "settings", settings_table), "metrics", metrics_table)
+    for name in names or _TABLES:
+        page = _between(page, name, _TABLES[name])
+    return page
 
 
 def env_example() -> str:
@@ -68,10 +71,21 @@ def main() -> int:
 
 
 def _stale() -> Iterator[tuple[Path, str]]:
-    readme = README.read_text(encoding="utf-8")
-    for path, wanted in ((README, render(readme)), (ENV_EXAMPLE, env_example())):
+    for path, wanted in _wanted():
         if not path.exists() or path.read_text(encoding="utf-8") != wanted:
             yield path, wanted
+
+
+def _wanted() -> Iterator[tuple[Path, str]]:
+    yield README, render(README.read_text(encoding="utf-8"))
+    for name in _TABLES:
+        page = DOCS / f"{name}.md"
+        yield page, render(page.read_text(encoding="utf-8"), name)
+    yield ENV_EXAMPLE, env_example()
+
+
+_TABLES: dict[str, Callable[[], str]] = {"settings": settings_table, "metrics": metrics_table}
+"""Each is in the README, and in a page of its own."""
 
 
 def _between(text: str, name: str, table: Callable[[], str]) -> str:
@@ -79,7 +93,7 @@ def _between(text: str, name: str, table: Callable[[], str]) -> str:
     before, found, rest = text.partition(begin)
     _, also_found, after = rest.partition(end)
     if not found or not also_found:
-        raise ValueError(f"the README has no {begin} followed by {end}")
+        raise ValueError(f"there is no {begin} followed by {end}")
     return f"{before}{begin}\n{table()}\n{end}{after}"
 
 

@@ -16,7 +16,7 @@ between
 after"""
 
 
-def test_the_readme_and_the_env_example_are_up_to_date() -> None:
+def test_all_tables_and_the_env_example_are_up_to_date() -> None:
     done = subprocess.run([sys.executable, tables.__file__, "--check"], capture_output=True, text=True, check=False)
 
     assert (done.returncode, done.stderr) == (0, "")
@@ -49,6 +49,14 @@ def test_rendering_keeps_what_is_outside_the_markers_and_is_done_once() -> None:
     assert tables.render(rendered) == rendered
 
 
+def test_a_page_of_the_documentation_has_one_table() -> None:
+    page = "before\n<!-- metrics:begin --><!-- metrics:end -->\nafter"
+
+    assert tables.render(page, "metrics") == (
+        f"before\n<!-- metrics:begin -->\n{tables.metrics_table()}\n<!-- metrics:end -->\nafter"
+    )
+
+
 @pytest.mark.parametrize("marker", ["settings:begin", "settings:end", "metrics:begin", "metrics:end"])
 def test_a_readme_without_a_marker_is_refused(marker: str) -> None:
     with pytest.raises(ValueError, match=marker):
@@ -60,14 +68,18 @@ def test_check_says_what_is_out_of_date_and_writes_nothing(
 ) -> None:
     readme, example = tmp_path / "README.md", tmp_path / ".env.example"
     readme.write_text(README)
+    for name in ("settings", "metrics"):
+        (tmp_path / f"{name}.md").write_text(f"<!-- {name}:begin --><!-- {name}:end -->")
     monkeypatch.setattr(tables, "ROOT", tmp_path)
     monkeypatch.setattr(tables, "README", readme)
+    monkeypatch.setattr(tables, "DOCS", tmp_path)
     monkeypatch.setattr(tables, "ENV_EXAMPLE", example)
 
     monkeypatch.setattr(sys, "argv", ["tables.py", "--check"])
     assert tables.main() == 1
     assert capsys.readouterr().err == (
-        "README.md is out of date: run make docs\n.env.example is out of date: run make docs\n"
+        "README.md is out of date: run make docs\nsettings.md is out of date: run make docs\n"
+        "metrics.md is out of date: run make docs\n.env.example is out of date: run make docs\n"
     )
     assert readme.read_text() == README
     assert not example.exists()
