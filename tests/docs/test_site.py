@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 from selenium.webdriver import Chrome
 
-from scripts import site
+from scripts import documentation
 from tests.browser.chromium import tab
 from tests.docs.pages import ROOT
 
@@ -95,7 +95,7 @@ def test_no_page_is_missing(built: Path) -> None:
     there = {path.stem for path in built.glob("*.html")}
 
     assert {page.stem for page in (ROOT / "docs").glob("*.md")} | {"benchmarks"} <= there
-    assert "StreamRank, `exactly_once`" in site.benchmarks()
+    assert "StreamRank, `exactly_once`" in documentation.benchmarks()
 
 
 def test_no_page_fetches_anything_from_elsewhere(built: Path, pages: list[Page]) -> None:
@@ -138,7 +138,8 @@ def test_links_to_elsewhere_are_encrypted(pages: list[Page]) -> None:
 
 @pytest.mark.parametrize("text", ["[gone](gone.md)", "[gone](#gone)", "[gone](/gone)"])
 def test_a_link_that_leads_nowhere_is_an_error(text: str, tmp_path: Path) -> None:
-    config = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").replace("scripts/site.py", f"{ROOT}/scripts/site.py")
+    hook = "scripts/documentation.py"
+    config = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").replace(hook, str(ROOT / hook))
     (tmp_path / "mkdocs.yml").write_text(config)
     shutil.copytree(ROOT / "docs", tmp_path / "docs")
     with (tmp_path / "docs" / "index.md").open("a", encoding="utf-8") as page:
@@ -147,6 +148,13 @@ def test_a_link_that_leads_nowhere_is_an_error(text: str, tmp_path: Path) -> Non
     done = build(tmp_path / "mkdocs.yml", tmp_path / "site")
 
     assert (done.returncode, "gone" in done.stderr) == (1, True)
+
+
+def test_make_docs_builds_as_strictly_as_the_tests_do() -> None:
+    said = subprocess.run(["make", "--dry-run", "docs"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+    (line,) = (line for line in said.splitlines() if "mkdocs" in line and "pip" not in line)
+    assert line.endswith("-m mkdocs build --strict")
 
 
 def test_the_search_works_in_files_and_asks_nobody(built: Path, browser: Chrome) -> None:
