@@ -13,6 +13,8 @@ _SECTION = re.compile(r"^## Benchmarks$(.*?)(?=^## |\Z)", re.MULTILINE | re.DOTA
 _INTO_THE_SITE = {
     # As they stand in the repository, where there is no such page: and as they are here.
     "(../README.md#benchmarks)": "(benchmarks.md)",
+    "(../README.md#settings)": "(settings.md)",
+    "(../README.md#metrics)": "(metrics.md)",
     "(benchmarks/README.md)": "(#what-is-measured-and-how)",
     "(docs/": "(",
 }
@@ -25,7 +27,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Lead links to the README's results to the site's own page."""
+    """Lead links to the README's tables to the site's own pages."""
     return _moved(markdown)
 
 

@@ -13,6 +13,7 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 ROOT = Path(__file__).parents[2]
 LACKING = {"docker", "kubernetes", "gpu", "network"}
@@ -91,12 +92,14 @@ def prose(page: Path) -> str:
 
 
 def essential(words: list[str]) -> list[str]:
-    """Of a command, what has to be tested: the program's own commands and its options."""
+    """Of a command, what has to be tested: the program's own commands and its options; of an address its path."""
     program, *others = words
     if program == "make":
         target, *variables = others
         given = [each.partition("=")[2] for each in variables if each.startswith("ARGS=")]
         return [target, *options(shlex.split(" ".join(given)))]
+    if program == "curl":
+        return [urlsplit(word).path for word in others if "/" in word]
     commands = []
     for word in others:
         if not _WORD.fullmatch(word):

@@ -180,14 +180,14 @@ def test_a_commands_essence_is_what_it_does_and_its_options(tmp_path: Path) -> N
 RANK_BY=candidates streamrank dead-letters replay --reason model_error --rate=5 > file  # once more
 make bench ARGS="--only races --runs 3"
 export A=b
-curl -s localhost:8000/status | jq .ready
+curl -s "http://$WORKER/readyz" | jq .ready
 ```"""
     (block,) = page_of(tmp_path, text)
 
     assert [essential(command) for command in block.commands] == [
         ["dead-letters", "replay", "--reason", "--rate"],
         ["bench", "--only", "--runs"],
-        ["curl"],
+        ["/readyz"],
         ["jq"],
     ]
 
