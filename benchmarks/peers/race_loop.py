@@ -19,7 +19,7 @@ from benchmarks.peers.settings import BATCH_SIZE
 
 
 class _Scorer:
-    """The SavedModel, its inputs of one number each given to it as one tensor: thirty tensors take three times as long."""
+    """The SavedModel, its inputs given to it as one tensor: thirty tensors of one number each take far longer."""
 
     def __init__(self, path: str) -> None:
         # Kept alive for the whole process: the signature alone does not hold on to its variables.
