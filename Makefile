@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 SHELL := /bin/bash
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test chromium test-gpu lint format bench chaos lock docs clean
+.PHONY: help demo test chromium helm test-gpu lint format bench chaos lock docs build sbom audit-dependencies clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
 
 # One stamp per set of requirements; a set is installed again when its lock file changes.
 $(VENV)/%.installed: requirements/%.txt pyproject.toml
@@ -18,12 +18,15 @@ $(VENV)/%.installed: requirements/%.txt pyproject.toml
 demo: $(VENV)/demo.installed ## unseen races through a broker, a model and the service, on this machine (ARGS="--keep" goes on)
 	@$(BIN)/streamrank demo $(ARGS)
 
-# Two files at a time: most of the tests wait for brokers. Where a browser is required it is installed first.
-test: $(VENV)/dev.installed $(if $(filter 1,$(REQUIRE_CHROMIUM)),chromium) ## all tests (ARGS="-k batcher" picks some)
+# Two files at a time: most of the tests wait for brokers. What is required beside Python is installed first.
+test: $(VENV)/dev.installed $(if $(filter 1,$(REQUIRE_CHROMIUM)),chromium) $(if $(filter 1,$(REQUIRE_HELM)),helm) ## all tests (ARGS="-k batcher" picks some)
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 chromium: ## the browser for the tests of the page, where there is none (needs root, on Debian)
 	@scripts/chromium.sh
+
+helm: ## helm for the tests of the chart, where there is none (built with Go, minutes, once)
+	@scripts/helm.sh >/dev/null
 
 test-gpu: ## the tests that need a GPU (makes an environment of its own in .venv-gpu, 7 GB)
 	@$(MAKE) --no-print-directory .venv-gpu/dev-gpu.installed VENV=.venv-gpu
@@ -47,12 +50,22 @@ bench: $(VENV)/dev.installed ## StreamRank beside its alternatives, on one Kafka
 chaos: $(VENV)/dev.installed ## workers and broker killed, frozen and cut off for an hour and a half (ARGS="--quick")
 	@$(BIN)/python -m tests.chaos $(ARGS)
 
-docs: $(VENV)/dev.installed ## write the generated tables, and the documentation as a site in build/site
+docs: $(VENV)/dev.installed ## write what is generated (tables, parts of the chart), and the documentation as a site in build/site
 	@$(BIN)/python scripts/tables.py
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 lock: ## resolve the requirement files again (needs uv)
 	@scripts/lock.sh
+
+build: $(VENV)/dev.installed ## the wheel and the source archive, in dist/; the same bytes each time
+	@PYTHON=$(abspath $(BIN))/python scripts/build.sh dist
+
+sbom: $(VENV)/dev.installed ## the packages of both images, in dist/, as CycloneDX
+	@$(BIN)/python scripts/sbom.py requirements/cpu.txt --output dist/streamrank-cpu.cdx.json
+	@$(BIN)/python scripts/sbom.py requirements/gpu.txt --output dist/streamrank-gpu.cdx.json
+
+audit-dependencies: $(VENV)/dev.installed ## ask a public service what is wrong with the locked packages (ARGS="--service osv")
+	@$(BIN)/python scripts/vulnerabilities.py requirements/cpu.txt requirements/gpu.txt $(ARGS)
 
 clean: ## remove the environment and what the tools left
 	rm -rf $(VENV) .venv-gpu .pytest_cache .ruff_cache .mypy_cache .import_linter_cache build dist

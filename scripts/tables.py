@@ -1,4 +1,4 @@
-"""Write what is generated: the tables of the README and of the documentation, and the example of a `.env` file."""
+"""Write what is generated: tables of README and documentation, the example of a `.env` file, parts of the chart."""
 
 import argparse
 import sys
@@ -7,11 +7,13 @@ from pathlib import Path
 
 from config.settings import VARIABLES
 from config.variables import Variable
+from scripts import chart
 
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
 DOCS = ROOT / "docs"
 ENV_EXAMPLE = ROOT / "config" / ".env.example"
+KUBERNETES = ROOT / "docs" / "kubernetes.md"
 
 _WORDS = {"required", "unset", "inferred", "last folder name", "as it needs", "in the system's temporary folder"}
 """What a default's text says in words, not as a value."""
@@ -35,6 +37,12 @@ def metrics_table() -> str:
 
     rows = ((f"`{one.name}`", str(one.kind), _listed(one.labels), one.meaning) for one in catalogue())
     return _table(("metric", "kind", "labels", "meaning"), rows)
+
+
+def values_table() -> str:
+    """Return the table of all values of the chart beside the settings, in Markdown."""
+    rows = ((f"`{name}`", f"`{default}`", meaning) for name, default, meaning in chart.values())
+    return _table(("value", "default", "meaning"), rows)
 
 
 def render(page: str, *names: str) -> str:
@@ -81,7 +89,10 @@ def _wanted() -> Iterator[tuple[Path, str]]:
     for name in _TABLES:
         page = DOCS / f"{name}.md"
         yield page, render(page.read_text(encoding="utf-8"), name)
+    yield KUBERNETES, _between(KUBERNETES.read_text(encoding="utf-8"), "values", values_table)
     yield ENV_EXAMPLE, env_example()
+    yield chart.CHART_FILE, chart.chart(chart.CHART_FILE.read_text(encoding="utf-8"))
+    yield chart.SCHEMA_FILE, chart.schema(chart.SCHEMA_FILE.read_text(encoding="utf-8"))
 
 
 _TABLES: dict[str, Callable[[], str]] = {"settings": settings_table, "metrics": metrics_table}
