@@ -8,7 +8,7 @@ from pathlib import Path
 from stat import S_ISDIR
 from tempfile import gettempdir
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from faust.types import TP
 
@@ -42,6 +42,9 @@ from models.labels import read_labels
 from models.predictor import Predictor
 from models.remote import Mirror
 from models.versions import LATEST, folders, resolve
+
+if TYPE_CHECKING:
+    from app.tracing.tracing import Tracing
 
 
 def local(settings: Settings) -> tuple[Settings, Mirror | None]:
@@ -170,13 +173,22 @@ def _naming(variable: str, others: Mapping[type[ModelNotUsable], str] = MappingP
         raise type(error)(f"{others.get(type(error), variable)}: {error}") from error
 
 
-def make_scorer(settings: Settings, *, executor: Executor, metrics: Metrics, progress: Progress) -> Scorer:
+def make_scorer(
+    settings: Settings,
+    *,
+    executor: Executor,
+    metrics: Metrics,
+    progress: Progress,
+    tracing: "Tracing | None" = None,
+) -> Scorer:
     """Return what runs models in the threads of *executor*."""
 
     def on_call(seconds: float) -> None:
         metrics.stage_took("predict", seconds)
         metrics.model_called("serving", seconds)
         progress.moved()
+        if tracing is not None:
+            tracing.called(seconds)
 
     limit = BatchLimit(settings.batch.max_size, on_lower=metrics.ran_out_of_memory)
     metrics.batch_limit(lambda: limit.rows)
@@ -196,6 +208,7 @@ def make_pipeline(
     standings: Standings | None = None,
     conflation: Callable[[Launch, int], Conflation] | None = None,
     on_published: Published = to_nobody,
+    tracing: "Tracing | None" = None,
 ) -> Pipeline:
     """Return the pipeline around *rank*; it runs on the current event loop."""
     kafka = settings.kafka
@@ -216,6 +229,7 @@ def make_pipeline(
         standings=standings,
         conflation=conflation if settings.standings.conflate else None,
         on_published=on_published,
+        tracing=tracing,
     )
 
 
@@ -257,12 +271,16 @@ def make_target(settings: Settings, catch_up: CatchUp) -> LatencyTarget | None:
 
 
 def make_ranking(
-    settings: Settings, scorer: Scorer, metrics: Metrics, target: LatencyTarget | None = None
+    settings: Settings,
+    scorer: Scorer,
+    metrics: Metrics,
+    target: LatencyTarget | None = None,
+    tracing: "Tracing | None" = None,
 ) -> RecordRanking:
-    """Return the way of records through *scorer*, in batches that keep to *target*."""
+    """Return the way of records through *scorer*, in batches that keep to *target* and are traced by *tracing*."""
     batch = settings.batch
     batcher = Batcher(
-        scorer,
+        scorer if tracing is None else tracing.batches(scorer),
         limit=scorer.limit,
         max_in_flight=batch.max_in_flight,
         max_delay_seconds=batch.max_delay_ms / 1000,

@@ -20,6 +20,8 @@ from app.ranker import Ranker
 from app.ranking import Ranked
 from app.records import Incoming
 from app.scoring import Rows, Scored
+from app.tracing.current import row_spans
+from app.tracing.rows import RowSpans
 
 
 class CandidateObserver(Protocol):
@@ -86,7 +88,7 @@ class CandidateRanking:
         # One after the other, so that the rows of few records are in memory at once, whatever they hold.
         for some, decoded in portions(decoder, records, origin):
             self._observer.stage_took("decode", clock() - began)
-            scores = await self._scored(decoded, ranker, self._freshness.of(some))
+            scores = await self._scored(decoded, ranker, self._freshness.of(some), row_spans(some))
             began = clock()
             outcomes += self._outcomes(decoded, scores, ranker)
             self._observer.stage_took("encode", clock() - began)
@@ -109,10 +111,13 @@ class CandidateRanking:
         self._observer.candidates("dropped", sum(each.dropped for each in written))
         return [outcomes[place] for place in range(decoded.taken)]
 
-    async def _scored(self, decoded: DecodedLists, ranker: Ranker, expiry: Expiry | None) -> ListScores:
-        if expiry is not None and not self._whole:
-            expiry = expiry.take(_owners(decoded))
-        said = await ask(self._batcher, decoded.groups, ranker, expiry)
+    async def _scored(
+        self, decoded: DecodedLists, ranker: Ranker, expiry: Expiry | None, spans: RowSpans | None
+    ) -> ListScores:
+        if not self._whole:
+            expiry = None if expiry is None else expiry.take(_owners(decoded))
+            spans = None if spans is None else spans.take(_owners(decoded))
+        said = await ask(self._batcher, decoded.groups, ranker, expiry, spans)
         answers = [
             answer_of(
                 group,

@@ -4,12 +4,15 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from app.errors import ServiceError
 from app.kafka.chunk import Chunk
 from app.kafka.producer import Producer
 from app.outcome import Outcomes
+
+if TYPE_CHECKING:
+    from app.tracing.chunk import ChunkTrace
 
 # Most chunks published in one go: enough for whole record batches, short enough not to hold up the event loop.
 CHUNKS_AT_ONCE = 4
@@ -24,12 +27,14 @@ class Work:
         outcomes: one per record, in the same order.
         acknowledge: to be called with the chunk once all outcomes are confirmed by the broker.
         overtaken: by the offset of a record, those that were superseded by it and have no outcome of their own.
+        trace: the spans of its records; None: none of them is traced.
     """
 
     chunk: Chunk
     outcomes: "asyncio.Task[Outcomes]"
     acknowledge: Callable[[Chunk], Any]
     overtaken: dict[int, list[int]] = field(default_factory=dict)
+    trace: "ChunkTrace | None" = None
 
 
 class Lane:
@@ -94,6 +99,9 @@ class Lane:
         try:
             await asyncio.gather(self._task, *(work.outcomes for work in self._work), return_exceptions=True)
         finally:
+            for work in (*self._published, *self._work):
+                if work.trace is not None:
+                    work.trace.lost()
             # Also when whoever closes is cancelled: the broker would be kept waiting.
             self._work.clear()
             await self.producer.close()

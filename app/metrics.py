@@ -2,7 +2,7 @@
 
 import time
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,7 @@ from prometheus_client import (
 )
 from prometheus_client.core import HistogramMetricFamily
 from prometheus_client.registry import Collector
+from prometheus_client.samples import Exemplar
 
 from app.agreement import Agreement
 from app.batching import Dispatch
@@ -165,6 +166,7 @@ class RecordHistogram(Collector):
         self._bounds = np.asarray(buckets)
         self._counts = np.zeros(len(buckets) + 1, dtype=np.int64)
         self._sum = 0.0
+        self._exemplars: dict[int, Exemplar] = {}
 
     def observe(self, values: npt.NDArray[np.float64]) -> None:
         """Count all of *values*."""
@@ -176,6 +178,10 @@ class RecordHistogram(Collector):
         self._counts += np.bincount(np.searchsorted(self._bounds, values), minlength=len(self._counts))
         self._sum += float(values.sum())
 
+    def exemplify(self, value: float, trace_id: str) -> None:
+        """Let a *value* that was counted stand for its bucket, with the trace that tells of it, until the next one."""
+        self._exemplars[bisect_left(self._limits, value)] = Exemplar({"trace_id": trace_id}, value, time.time())
+
     def describe(self) -> Iterator[HistogramMetricFamily]:
         """Yield the family without counts, so that it can be asked for by name."""
         yield HistogramMetricFamily(self._info.name, self._info.meaning)
@@ -185,7 +191,10 @@ class RecordHistogram(Collector):
         cumulated = self._counts.cumsum().tolist()
         bounds = [*(str(float(bound)) for bound in self._bounds), "+Inf"]
         family = HistogramMetricFamily(self._info.name, self._info.meaning)
-        family.add_metric([], list(zip(bounds, cumulated, strict=True)), self._sum)
+        buckets: list[Any] = list(zip(bounds, cumulated, strict=True))
+        for place, exemplar in self._exemplars.items():
+            buckets[place] = (*buckets[place], exemplar)
+        family.add_metric([], buckets, self._sum)
         yield family
 
 
@@ -253,6 +262,13 @@ class Metrics:
         # Records may bear no timestamp (-1), or that of a clock that is ahead of ours.
         ages = time.time() - timestamps[timestamps >= 0] / 1000
         self._made["streamrank_end_to_end_seconds"].observe(np.maximum(ages, 0.0))
+
+    def traced(self, records: Iterable[tuple[int, str]]) -> None:
+        """Show the traces of records that were just confirmed beside how old they were: their timestamps and ids."""
+        now = time.time()
+        for timestamp, trace_id in records:
+            if timestamp >= 0:
+                self._made["streamrank_end_to_end_seconds"].exemplify(max(0.0, now - timestamp / 1000), trace_id)
 
     def dispatched(self, dispatch: Dispatch) -> None:
         """Count a batch as it leaves for the model."""

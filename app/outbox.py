@@ -11,6 +11,7 @@ from app.kafka.routing import Router
 from app.lane import Work
 from app.outcome import GroupOver, Outcome
 from app.records import Outgoing, RecordFactory
+from app.tracing.publication import Publication, Sent
 
 
 class Outbox:
@@ -87,30 +88,44 @@ class Outbox:
                 )
         if any(work.overtaken for work in ready):
             records = [_accounted(work, place, record) for (work, place), record in zip(sent, records, strict=True)]
-        refused = await send(self._router, producer, self._output_topic, ready[0].chunk.tp.partition, records)
+        source = ready[0].chunk.tp.partition
+        with self._publication(ready, sent, records, self._output_topic) as publication:
+            refused = await send(self._router, producer, self._output_topic, source, records)
+            publication.refused(refused)
         for index, why in refused.items():
             work, place = sent[index]
             work.outcomes.result()[place] = _rejection(self._output_topic, records[index], why)
 
     async def _publish_dead_letters(self, producer: Producer, ready: Sequence[Work]) -> None:
         """Publish the refused records; one that is too large for the broker goes out without its value."""
-        letters = [
-            _accounted(
-                work,
-                place,
-                work.outcomes.result().factories[place].dead_letter(work.chunk.tp, work.chunk[place], outcome),
-            )
-            for work in ready
-            for place, outcome in enumerate(work.outcomes.result())
-            if isinstance(outcome, RejectedRecord) and not outcome.skipped
-        ]
+        sent: list[tuple[Work, int]] = []
+        letters: list[Outgoing] = []
+        for work in ready:
+            outcomes = work.outcomes.result()
+            for place, outcome in enumerate(outcomes):
+                if isinstance(outcome, RejectedRecord) and not outcome.skipped:
+                    letter = outcomes.factories[place].dead_letter(work.chunk.tp, work.chunk[place], outcome)
+                    letters.append(_accounted(work, place, letter))
+                    sent.append((work, place))
         source = ready[0].chunk.tp.partition
-        refused = await send(self._router, producer, self._dead_letter_topic, source, letters)
-        too_large = [index for index, why in refused.items() if why is Refusal.TOO_LARGE]
-        empty = [RecordFactory.without_value(letters[index]) for index in too_large]
-        still_refused = await send(self._router, producer, self._dead_letter_topic, source, empty)
-        for why in (*(why for why in refused.values() if why is Refusal.INVALID), *still_refused.values()):
+        with self._publication(ready, sent, letters, self._dead_letter_topic) as publication:
+            refused = await send(self._router, producer, self._dead_letter_topic, source, letters)
+            too_large = [index for index, why in refused.items() if why is Refusal.TOO_LARGE]
+            empty = [RecordFactory.without_value(letters[index]) for index in too_large]
+            still_refused = await send(self._router, producer, self._dead_letter_topic, source, empty)
+            refused = {index: why for index, why in refused.items() if why is Refusal.INVALID} | {
+                too_large[index]: why for index, why in still_refused.items()
+            }
+            publication.refused(refused)
+        for why in refused.values():
             raise PublishFailed(f"{self._dead_letter_topic}: the broker refuses a dead letter {_DEAD_ENDS[why]}")
+
+    def _publication(self, ready: Sequence[Work], sent: Sent, records: list[Outgoing], topic: str) -> Publication:
+        source = ready[0].chunk.tp.partition
+        traced = any(work.trace is not None for work in ready)
+        return Publication(
+            sent if traced else (), records, topic, lambda record: self._router.partition(topic, source, record.key)
+        )
 
 
 def _value(outcome: Outcome) -> bytes | None:

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from functools import partial
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from aiokafka import TopicPartition
 from faust.types import TP
@@ -18,6 +18,10 @@ from app.outbox import Outbox
 from app.outcome import Outcome, Outcomes
 from app.standings.conflation import Conflation, Launch
 from app.standings.standings import Standings
+from app.tracing.current import within
+
+if TYPE_CHECKING:
+    from app.tracing.tracing import Tracing
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +37,9 @@ class PipelineObserver(Protocol):
 
     def confirmed(self, chunk: Chunk, outcomes: Sequence[Outcome], overtaken: int = 0) -> None:
         """The broker has confirmed what became of every record of a chunk, and of those that were *overtaken*."""
+
+    def traced(self, records: Iterable[tuple[int, str]]) -> None:
+        """Of some of these records: the timestamp of each, and the id of its trace."""
 
     def rebalanced(self) -> None:
         """The group's partitions were shared out anew."""
@@ -62,6 +69,7 @@ class Pipeline:
         conflation: given how to launch a round, and up to which offset nothing is left out, makes what leaves out
             records that newer ones overtake; None: every record is worked on.
         on_published: shown what is confirmed.
+        tracing: makes spans of records; None: nothing is traced.
     """
 
     def __init__(
@@ -78,6 +86,7 @@ class Pipeline:
         standings: Standings | None = None,
         conflation: Callable[[Launch, int], Conflation] | None = None,
         on_published: Published = to_nobody,
+        tracing: "Tracing | None" = None,
     ) -> None:
         self._rank = rank
         self._outbox = outbox
@@ -90,6 +99,7 @@ class Pipeline:
         self._standings = standings
         self._conflation = conflation
         self._on_published = on_published
+        self._tracing = tracing
         self._lanes: dict[TP, Lane] = {}
         self._conflations: dict[TP, Conflation] = {}
         # Where something was left out that counts after all, up to here.
@@ -232,7 +242,13 @@ class Pipeline:
     def _launch(
         self, lane: Lane, chunk: Chunk, acknowledge: Callable[[Chunk], Any], overtaken: dict[int, list[int]]
     ) -> None:
-        lane.put(Work(chunk, asyncio.get_running_loop().create_task(self._rank(chunk)), acknowledge, overtaken))
+        create_task = asyncio.get_running_loop().create_task
+        trace = None if self._tracing is None else self._tracing.begin(chunk)
+        if trace is None:
+            lane.put(Work(chunk, create_task(self._rank(chunk)), acknowledge, overtaken))
+        else:
+            ranking = within(trace, lambda: create_task(self._rank(chunk)))
+            lane.put(Work(chunk, ranking, acknowledge, overtaken, trace))
 
     # -- out again
 
@@ -250,4 +266,7 @@ class Pipeline:
             self._whole_until.pop(tp, None)
         overtaken = sum(map(len, work.overtaken.values()))
         self._observer.confirmed(work.chunk, work.outcomes.result(), overtaken)
+        if work.trace is not None:
+            self._observer.traced(work.trace.exemplars(work.chunk))
+            work.trace.done(work.chunk, work.outcomes.result())
         self._on_published(work.chunk, work.outcomes.result())

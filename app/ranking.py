@@ -14,6 +14,7 @@ from app.outcome import Outcome
 from app.ranker import Ranker
 from app.records import Incoming
 from app.scoring import Rows, Scored
+from app.tracing.current import row_spans
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ class Ranking:
         began = clock()
         decoded = cast(JsonDecoder, ranker.decoder).decode(records, origin)
         self._stage_took("decode", clock() - began)
-        answers = await ask(self._batcher, decoded.groups, ranker, self._freshness.of(records))
+        answers = await ask(self._batcher, decoded.groups, ranker, self._freshness.of(records), row_spans(records))
         encoded = [self._encode(*each, ranker) for each in zip(decoded.groups, answers, strict=True)]
         if on_ranked is not None:
             for group, parts, mine in zip(decoded.groups, answers, encoded, strict=True):

@@ -17,6 +17,7 @@ from app.freshness import Expiry
 from app.limit import BatchLimit
 from app.patience import Patience
 from app.scored import Scored
+from app.tracing.rows import RowSpans
 from models.errors import ModelUnavailable, OutOfMemory, RowsRefused
 from models.predictor import Columns, Predictor, TopK, height
 
@@ -30,6 +31,7 @@ class Rows:
     columns: Columns
     predictor: Predictor
     expiry: Expiry | None = None
+    spans: RowSpans | None = None
 
 
 class Scorer:

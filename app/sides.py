@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 from app import collector
 from app.assembly import make_ranking, make_target
@@ -23,6 +24,9 @@ from app.records import Outgoing
 from app.scoring import Scorer
 from app.shadow import Shadow
 from config.settings import Settings
+
+if TYPE_CHECKING:
+    from app.tracing.tracing import Tracing
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +49,8 @@ class Sides:
         router: picks their partitions.
         topics: knows whether the shadow's topic is there.
         catch_up: says when the canary need not keep to a target of latency; the shadow never does.
+        tracing: makes spans of the canary's batches; the shadow's are no part of a record's way. None: nothing is
+            traced.
     """
 
     def __init__(
@@ -56,6 +62,7 @@ class Sides:
         topics: TopicWatch,
         *,
         catch_up: CatchUp,
+        tracing: "Tracing | None" = None,
     ) -> None:
         self._settings = settings
         self._metrics = metrics
@@ -63,6 +70,7 @@ class Sides:
         self._router = router
         self._topics = topics
         self._catch_up = catch_up
+        self._tracing = tracing
 
     def canary(self, ranker: Ranker) -> Canary:
         """Return the canary."""
@@ -72,6 +80,8 @@ class Sides:
         def on_call(seconds: float) -> None:
             self._metrics.stage_took("predict", seconds)
             self._metrics.model_called("canary", seconds)
+            if self._tracing is not None:
+                self._tracing.called(seconds)
 
         scorer = Scorer(threads, on_call, limit=self._limit(ranker))
 
@@ -81,7 +91,13 @@ class Sides:
 
         return Canary(
             ranker,
-            make_ranking(self._settings, scorer, self._metrics, make_target(self._settings, self._catch_up)),
+            make_ranking(
+                self._settings,
+                scorer,
+                self._metrics,
+                make_target(self._settings, self._catch_up),
+                self._tracing,
+            ),
             self._patrol(scorer),
             share=self._settings.model.canary_share,
             on_gone=on_gone,

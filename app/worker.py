@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Collection, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any, NoReturn, cast
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from faust.types import TP
 
@@ -50,6 +50,7 @@ from app.sides import Sides
 from app.standings.conflation import Conflation, Launch
 from app.standings.standings import Standings
 from app.standstill import Standstill, awake
+from app.tracing.starting import start_tracing
 from app.traffic import Traffic
 from app.tryout import Tryout
 from app.watchdog import STUCK_SECONDS, Watchdog
@@ -60,10 +61,15 @@ from models.errors import ModelError
 from models.predictor import Predictor
 from models.remote import Mirror
 
+if TYPE_CHECKING:
+    from app.tracing.tracing import Tracing
+
 logger = logging.getLogger(__name__)
 
 # Kept back from the time to stop, for the last commit and for leaving the group; never more than half of it.
 LEAVING_SECONDS = 3.0
+# For the last spans, at most, and within what is left of the time to stop.
+SPANS_SECONDS = 2.0
 # What cannot go on by itself will not finish either; others may.
 STUCK_DRAIN_SECONDS = 1.0
 
@@ -107,6 +113,7 @@ class Worker:
         self._pipeline: Pipeline | None = None
         self._rollout: Rollout | None = None
         self._standings: Standings | None = None
+        self._tracing: Tracing | None = None
         self._signal: signal.Signals | None = None
         self._watches: list[asyncio.Task[None]] = []
 
@@ -120,6 +127,9 @@ class Worker:
         self._progress = Progress()
         self._standstill = Standstill(kafka.session_timeout_ms / 1000, self._heard_at, self._end_after_standstill)
         try:
+            self._tracing = start_tracing(
+                os.environ, group=kafka.consumer_group, batch_rows=self._settings.batch.max_size
+            )
             health.brokers = self._brokers = Brokers(self._settings, guard=self._standstill.check)
         except StartFailed as error:
             self._fail(error)
@@ -227,13 +237,28 @@ class Worker:
         return self._load(settings, self._metrics.padded)
 
     async def _prepare(self) -> tuple[Pipeline, Scorer, Rollout]:
-        scorer = make_scorer(self._settings, executor=self._executor, metrics=self._metrics, progress=self._progress)
+        tracing = self._tracing
+        scorer = make_scorer(
+            self._settings,
+            executor=self._executor,
+            metrics=self._metrics,
+            progress=self._progress,
+            tracing=tracing,
+        )
         self._health.catch_up = self._catch_up = make_catch_up(self._settings, self._metrics)
         predictor = await self._load_model()
         router = Router(self._brokers.client.partition_count, self._settings.kafka.input_topic)
         tryout = Tryout(self._settings, self._load_version, self._metrics, self._refused)
         producer = IdempotentProducer(self._brokers.client)
-        sides = Sides(self._settings, self._metrics, producer, router, self._brokers.topics, catch_up=self._catch_up)
+        sides = Sides(
+            self._settings,
+            self._metrics,
+            producer,
+            router,
+            self._brokers.topics,
+            catch_up=self._catch_up,
+            tracing=tracing,
+        )
         beside = Beside(self._settings.model.beside, tryout=tryout, sides=sides, observer=self._metrics)
         rollout = Rollout(
             self._settings,
@@ -250,7 +275,7 @@ class Worker:
         del self._health.waiting_for["model"]
         self._health.standings = self._standings = standings = self._make_standings()
         target = make_target(self._settings, self._catch_up)
-        ranking = make_ranking(self._settings, scorer, self._metrics, target)
+        ranking = make_ranking(self._settings, scorer, self._metrics, target, tracing)
         self._pipeline = make_pipeline(
             self._settings,
             rank=Traffic(rollout, beside, ranking).outcomes,
@@ -263,6 +288,7 @@ class Worker:
             standings=standings,
             conflation=None if standings is None else partial(self._make_conflation, rollout),
             on_published=self._newest.published,
+            tracing=tracing,
         )
         return self._pipeline, scorer, rollout
 
@@ -337,6 +363,7 @@ class Worker:
         """Finish, confirm, commit, leave the group; returns the exit status."""
         self._health.waiting_for = {"stop": "stopping"}
         seconds = self._settings.service.shutdown_timeout_seconds
+        until = asyncio.get_running_loop().time() + seconds
         leave = asyncio.create_task(self._leave())
         if not (await asyncio.wait([leave], timeout=seconds))[0]:
             # Not cancelled and waited for: whatever hangs might not let itself be cancelled either.
@@ -347,11 +374,16 @@ class Worker:
             clean = leave.result()
         except (Exception, asyncio.CancelledError) as error:
             self._fail(error)
-        await self._web.stop()
+        await asyncio.gather(self._web.stop(), self._send_last_spans(until))
         self._executor.shutdown(wait=False, cancel_futures=True)
         status = 0 if clean and self._health.failure is None else 1
         logger.info("stopped", extra={"status": status})
         return status
+
+    async def _send_last_spans(self, until: float) -> None:
+        if self._tracing is not None:
+            left = until - asyncio.get_running_loop().time()
+            await self._tracing.close(max(0.0, min(SPANS_SECONDS, left)))
 
     async def _leave(self) -> bool:
         clean = True

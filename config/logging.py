@@ -14,7 +14,7 @@ from typing import Any, Literal, TextIO
 
 REPEATS_SECONDS = 10.0
 
-NOISY = ("faust", "mode", "aiokafka", "kafka", "asyncio", "aiohttp.access")
+NOISY = ("faust", "mode", "aiokafka", "kafka", "asyncio", "aiohttp.access", "opentelemetry")
 """Loggers of libraries that tell more than the steps of our own life; below WARNING they speak only at DEBUG."""
 
 _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}

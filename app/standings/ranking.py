@@ -21,6 +21,7 @@ from app.ranking import Ranked
 from app.records import Incoming
 from app.scoring import Rows, Scored
 from app.standings.entry import number_of
+from app.tracing.current import row_spans
 
 
 class StandingsRanking:
@@ -68,7 +69,7 @@ class StandingsRanking:
         began = clock()
         decoded = cast(MemberDecoder, ranker.decoder).decode(records, origin)
         self._stage_took("decode", clock() - began)
-        answers = await ask(self._batcher, decoded.groups, ranker, self._freshness.of(records))
+        answers = await ask(self._batcher, decoded.groups, ranker, self._freshness.of(records), row_spans(records))
         began = clock()
         outcomes: dict[int, Outcome] = dict(decoded.rejected)
         outcomes.update(decoded.over)

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -12,7 +13,7 @@ from prometheus_client import CollectorRegistry
 
 from app.errors import StartFailed
 from app.web.connection import Connection
-from app.web.exposition import CONTENT_TYPE_LATEST, Exposition
+from app.web.exposition import Exposition, Format
 from app.web.files import page_files
 from app.web.hub import Hub, Shown
 from app.web.listener import Listener
@@ -59,7 +60,6 @@ class WebServer:
         self._unhealthy = unhealthy
         self._status = status
         self._pages: dict[str, Callable[[], Awaitable[web.Response]]] = {
-            "/metrics": self._metrics,
             "/livez": self._livez,
             "/readyz": self._readyz,
             "/status": self._about,
@@ -103,6 +103,8 @@ class WebServer:
 
     async def _page(self, request: web.BaseRequest) -> web.Response:
         page = self._pages.get(request.path)
+        if request.path == "/metrics":
+            page = partial(self._metrics, ",".join(request.headers.getall("Accept", ())))
         if page is None and request.path != "/events":
             return _plain(HTTPStatus.NOT_FOUND)
         if request.method not in METHODS:
@@ -127,8 +129,9 @@ class WebServer:
         # Of a GET nobody sees it: the connection is the watcher's now.
         return web.Response(content_type="text/event-stream", headers=OWN_ONLY)
 
-    async def _metrics(self) -> web.Response:
-        return web.Response(body=await self._exposition.text(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+    async def _metrics(self, accept: str) -> web.Response:
+        form = Format.accepted(accept)
+        return web.Response(body=await self._exposition.text(form), headers={"Content-Type": form.content_type})
 
     async def _livez(self) -> web.Response:
         return _health(self._unhealthy())

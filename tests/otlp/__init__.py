@@ -1,0 +1,1 @@
+"""A receiver of spans, as a collector is one."""
