@@ -128,6 +128,10 @@ def serve(_wanted: argparse.Namespace) -> int:
         return _refuse(missing)
     _part_from_the_libraries()
     configure_logging(settings.service.log_level, settings.service.log_format)
+    # OpenTelemetry's own libraries read these, and know of no file.
+    os.environ.update(
+        (name, each.value) for name, each in given.values.items() if name.startswith("OTEL_") and each.source == ".env"
+    )
     from app.worker import run
 
     return run(settings)

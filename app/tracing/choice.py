@@ -4,6 +4,8 @@ from random import getrandbits
 
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ParentBased, Sampler, TraceIdRatioBased
 
+from app.tracing.headers import Brought
+
 _TRACE_ID_BITS = 128
 # The half of the id that the SDK goes by: all who sample at one rate choose the same traces.
 _LOW = (1 << 64) - 1
@@ -35,6 +37,6 @@ class Choice:
         # 0 stands for no trace at all.
         return drawn if drawn & _LOW < self._below and drawn else None
 
-    def goes_on(self, trace_id: int, *, sampled: bool) -> bool:
-        """Whether a trace goes on here that its producer has *sampled*, or not."""
-        return sampled if self._follows else trace_id & _LOW < self._below
+    def goes_on(self, there: Brought) -> bool:
+        """Whether a record is traced that comes with a context."""
+        return there.sampled if self._follows else there.trace_id & _LOW < self._below

@@ -22,7 +22,7 @@ def row_spans(records: Sequence[Incoming]) -> RowSpans | None:
 
 
 def within(trace: "ChunkTrace", start: Callable[[], T]) -> T:
-    """Return what *start* returns; in the tasks that it makes, *trace* is that of the chunk that is being ranked."""
+    """Return what *start* returns; the tasks that it makes rank the records of *trace*."""
 
     def begin() -> T:
         _current.set(trace)

@@ -10,7 +10,8 @@ TRACEPARENT = "traceparent"
 TRACESTATE = "tracestate"
 
 _SAMPLED = 1
-_FORMAT = re.compile(rb"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-([0-9a-f]{2})(?:-.*)?", re.DOTALL)
+_TRACE_ID = slice(3, 35)
+_FORMAT = re.compile(rb"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-([0-9a-f]{2})(?:-.*)?", re.DOTALL)
 
 
 class Brought(NamedTuple):
@@ -18,13 +19,16 @@ class Brought(NamedTuple):
 
     Attributes:
         traceparent: the header's value.
-        trace_id: in it.
         sampled: whether its producer traces it.
     """
 
     traceparent: bytes
-    trace_id: int
     sampled: bool
+
+    @property
+    def trace_id(self) -> int:
+        """The id of the trace."""
+        return int(self.traceparent[_TRACE_ID], 16)
 
 
 def brought(headers: Headers) -> Brought | None:
@@ -34,20 +38,20 @@ def brought(headers: Headers) -> Brought | None:
             found = _FORMAT.fullmatch(value or b"")
             if found is None:
                 return None
-            trace_id, flags = found.groups()
-            return Brought(found[0], int(trace_id, 16), bool(int(flags, 16) & _SAMPLED))
+            return Brought(found[0], bool(int(found[1], 16) & _SAMPLED))
     return None
 
 
 def carrier(traceparent: bytes, headers: Headers) -> dict[str, str]:
     """Return what a propagator reads."""
     states = (value.decode("ascii", "replace") for name, value in headers if name == TRACESTATE and value)
-    return {TRACEPARENT: traceparent.decode(), TRACESTATE: ",".join(states)}
+    return {TRACEPARENT: traceparent.decode("ascii", "replace"), TRACESTATE: ",".join(states)}
 
 
 def carrying(record: Outgoing, context: Mapping[str, str]) -> Outgoing:
-    """Return *record* with *context* in the place of the one that it came with; other headers stay as they are."""
-    return Outgoing(record.key, record.value, [*_others(record.headers), *_written(context)])
+    """Return *record* with *context* instead of the one that it came with; other headers stay as they are."""
+    # In front: what stands behind a record's own headers is how dead letters are told from other records.
+    return Outgoing(record.key, record.value, [*_written(context), *_others(record.headers)])
 
 
 def _others(headers: Headers) -> Iterator[Header]:

@@ -64,7 +64,7 @@ class Tracing:
         for record in chunk:
             there = brought(record.headers) if record.headers else None
             if there is not None:
-                if choice.goes_on(there.trace_id, sampled=there.sampled):
+                if choice.goes_on(there):
                     consumed[record.offset] = self._consume(chunk, record, _parent(there, record.headers))
             elif begins and (trace_id := choice.draw()) is not None:
                 self._ids.drawn = trace_id

@@ -8,6 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Histogram
 from prometheus_client.exposition import generate_latest
+from prometheus_client.openmetrics.exposition import generate_latest as open_metrics
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_open_metrics
 from prometheus_client.parser import text_string_to_metric_families
 
 from app.batching import Dispatch
@@ -159,3 +161,18 @@ def test_records_without_a_timestamp_or_from_a_clock_that_is_ahead_do_not_spoil_
     shown = samples(metrics)
     assert shown["streamrank_end_to_end_seconds_count",] == 1
     assert shown["streamrank_end_to_end_seconds_sum",] == 0
+
+
+def test_a_bucket_of_latencies_shows_the_newest_trace_in_it_to_openmetrics_only():
+    metrics, now = Metrics(), time.time() * 1000
+    taken = chunk(*(record(place, timestamp=int(now - age)) for place, age in enumerate((0, 1600, 1700, 999_000))))
+    metrics.confirmed(taken, [b""] * 4)
+    metrics.traced((each.timestamp, f"trace-{each.offset}") for each in taken)
+    metrics.traced([(-1, "of no time")])
+    families = read_open_metrics(open_metrics(metrics.registry).decode())
+    (family,) = [each for each in families if each.name == "streamrank_end_to_end_seconds"]
+    shown = {sample.labels["le"]: sample.exemplar.labels for sample in family.samples if sample.exemplar}
+    slow = {limit: labels for limit, labels in shown.items() if float(limit) > 1}
+    assert slow == {"2.5": {"trace_id": "trace-2"}, "+Inf": {"trace_id": "trace-3"}}
+    assert {"trace_id": "trace-0"} in shown.values()
+    assert b"trace" not in generate_latest(metrics.registry)

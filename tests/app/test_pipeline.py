@@ -136,8 +136,11 @@ class Rig:
             RecordFactory(model.name, model.version),
         )
         self.rankers = Always(ranker)
+        tracing = options.get("tracing")
+        on_call = tracing.called if tracing else lambda _: None
+        scorer = Scorer(self._executor, on_call, limit=limit, backoff=Backoff(0.001, pauses=3))
         batcher = Batcher(
-            Scorer(self._executor, lambda _: None, limit=limit, backoff=Backoff(0.001, pauses=3)),
+            tracing.batches(scorer) if tracing else scorer,
             limit=limit,
             max_in_flight=options.get("max_in_flight", 1),
             max_rows=1000,
@@ -159,6 +162,7 @@ class Rig:
             on_failure=self.failures.append,
             drain_seconds=options.get("drain_seconds", 30),
             on_published=self._published,
+            tracing=tracing,
         )
 
     async def __aenter__(self) -> "Rig":

@@ -1,6 +1,7 @@
 """A record's way as one trace: from its producer through the batch to whoever consumes the ranking."""
 
 import json
+import os
 import secrets
 import signal
 import time
@@ -235,3 +236,16 @@ def test_the_last_spans_leave_before_the_end(topics: Topics, mlp: Path, receiver
         assert receiver.spans == []
         assert service.stop() == 0
     assert has("consume", "batch", "predict", "publish")(receiver.spans)
+
+
+def test_without_the_packages_the_start_stops_and_says_how_to_get_them(tmp_path: Path):
+    (tmp_path / "opentelemetry").mkdir()
+    (tmp_path / "opentelemetry" / "__init__.py").touch()
+    (tmp_path / ".env").write_text("OTEL_EXPORTER_OTLP_ENDPOINT=http://somebody:secret@127.0.0.1:4318\n")
+    path = f"{tmp_path}{os.pathsep}{Path(__file__).parents[2]}"
+    variables = {"INPUT_TOPIC": "in", "OUTPUT_TOPIC": "out", "MODEL_PATH": str(tmp_path), "PYTHONPATH": path}
+    with Service(tmp_path, variables) as service:
+        assert service.process.wait(60) == 1
+    assert "OTEL_EXPORTER_OTLP_ENDPOINT asks for traces" in service.log
+    assert "pip install 'streamrank[otel]'" in service.log
+    assert "secret" not in service.log

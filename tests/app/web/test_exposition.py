@@ -6,7 +6,7 @@ import time
 import pytest
 from prometheus_client import CollectorRegistry
 
-from app.web.exposition import Exposition
+from app.web.exposition import Exposition, Format
 from tests.app.web.worker import Slow
 
 
@@ -46,3 +46,25 @@ async def test_who_gives_up_waiting_holds_up_nobody():
     assert len(set(await asyncio.gather(*waiting[1:]))) == 1
     with pytest.raises(asyncio.CancelledError):
         await waiting[0]
+
+
+async def test_each_format_is_as_new_as_the_other():
+    metrics = exposition(Slow(0))
+    texts = [await metrics.text(form) for form in (Format.TEXT, Format.OPEN_METRICS, Format.TEXT)]
+    assert [b"asked %d.0" % number in text for number, text in enumerate(texts, start=1)] == [True] * 3
+    assert [text.endswith(b"# EOF\n") for text in texts] == [False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("header", "form"),
+    [
+        ("", Format.TEXT),
+        ("*/*", Format.TEXT),
+        ("text/plain;version=0.0.4", Format.TEXT),
+        ("application/openmetrics-text", Format.OPEN_METRICS),
+        ("application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.2", Format.OPEN_METRICS),
+        ("text/plain;version=1.0.0,application/openmetrics-text;version=1.0.0", Format.TEXT),
+    ],
+)
+def test_openmetrics_is_written_for_those_who_ask_for_it(header: str, form: Format):
+    assert Format.accepted(header) is form

@@ -1,0 +1,121 @@
+"""The spans of records on their way through a pipeline of real parts."""
+
+from opentelemetry.sdk.trace.sampling import DEFAULT_ON
+from opentelemetry.trace import StatusCode
+
+from app.deadletters.letter import read, replayed_headers
+from app.errors import PublishFailed
+from app.kafka.chunk import Chunk
+from models.numpy_model import NumpyModel
+from tests.app.chunks import chunk, record, row
+from tests.app.test_pipeline import DEAD_LETTERS, OUTPUT, POISON, Outlet, Rig
+from tests.app.tracing.spans import SPAN, TRACE, TRACED, UNTRACED, Kept, traceparent
+
+
+def one(value: bytes | None = None, *headers: tuple[str, bytes | None]) -> Chunk:
+    return chunk(record(0, row("a", 1, 0, 0, 0) if value is None else value, headers=headers or [TRACED]))
+
+
+async def test_only_what_is_traced_has_spans_and_a_new_context():
+    outlet, kept = Outlet(), Kept()
+    async with Rig(NumpyModel(), outlet, tracing=kept.tracing) as rig:
+        headers = ([("a", b"1"), TRACED], [UNTRACED], [])
+        rig.accept(chunk(*(record(place, row(f"r{place}", 1, 0, 0, 0), headers=headers[place]) for place in range(3))))
+        await rig.wait_until_acknowledged(1)
+    assert kept.names == ["batch", "consume in", "predict", f"publish {OUTPUT}"]
+    traced, untraced, without = outlet.to(OUTPUT)
+    published = kept.named(f"publish {OUTPUT}")
+    assert traced.headers[:2] == [("traceparent", traceparent(published)), ("a", b"1")]
+    assert untraced.headers[0] == UNTRACED
+    assert "traceparent" not in dict(without.headers)
+
+
+async def test_a_record_without_a_context_begins_a_trace_where_the_sampler_lets_it():
+    outlet, kept = Outlet(), Kept(DEFAULT_ON)
+    async with Rig(NumpyModel(), outlet, tracing=kept.tracing) as rig:
+        rig.accept(chunk(record(0, row("a", 1, 0, 0, 0))))
+        await rig.wait_until_acknowledged(1)
+    consumed = kept.named("consume in")
+    assert consumed.parent is None
+    assert {span.context.trace_id for span in kept.spans} == {consumed.context.trace_id}
+    assert dict(outlet.to(OUTPUT)[0].headers)["traceparent"] == traceparent(kept.named(f"publish {OUTPUT}"), "03")
+
+
+async def test_a_model_that_is_asked_again_in_halves_shows_each_call_and_the_refused_record_what_became_of_it():
+    outlet, kept = Outlet(), Kept()
+    async with Rig(NumpyModel(poison=POISON), outlet, tracing=kept.tracing) as rig:
+        values = [row("a", 1, 0, 0, 0), row("b", POISON, 0, 0, 0)]
+        rig.accept(chunk(*(record(offset, each, headers=[TRACED]) for offset, each in enumerate(values))))
+        await rig.wait_until_acknowledged(1)
+    assert kept.names.count("predict") == 3
+    batch = kept.named("batch")
+    assert {span.parent.span_id for span in kept.spans if span.name == "predict"} == {batch.context.span_id}
+    consumed = {span.attributes["messaging.kafka.offset"]: span for span in kept.spans if span.name == "consume in"}
+    assert {link.context.span_id for link in batch.links} == {span.context.span_id for span in consumed.values()}
+    assert [span.attributes["streamrank.outcome"] for span in consumed.values()] == ["published", "dead_lettered"]
+    assert consumed[1].attributes["error.type"] == "model_error"
+    assert kept.named(f"publish {DEAD_LETTERS}").parent.span_id == consumed[1].context.span_id
+
+
+async def test_a_ranking_that_the_broker_refuses_and_its_dead_letter_both_have_their_span():
+    outlet, kept = Outlet(), Kept()
+    outlet.refuses = lambda topic, _: topic == OUTPUT
+    async with Rig(NumpyModel(), outlet, tracing=kept.tracing) as rig:
+        rig.accept(one())
+        await rig.wait_until_acknowledged(1)
+    refused, letter = kept.named(f"publish {OUTPUT}"), kept.named(f"publish {DEAD_LETTERS}")
+    assert (refused.status.status_code, refused.status.description) == (StatusCode.ERROR, "too_large")
+    assert letter.status.is_ok
+    assert dict(outlet.to(DEAD_LETTERS)[0].headers)["traceparent"] == traceparent(letter)
+
+
+async def test_a_traced_dead_letter_is_still_one_and_its_replay_goes_on_with_the_trace():
+    outlet, kept = Outlet(), Kept()
+    async with Rig(NumpyModel(), outlet, tracing=kept.tracing) as rig:
+        rig.accept(one(b"nonsense", ("a", b"1"), TRACED))
+        await rig.wait_until_acknowledged(1)
+    (out,) = outlet.to(DEAD_LETTERS)
+    letter = read(0, record(7, out.value, key=out.key, headers=out.headers))
+    assert letter.verdict is not None
+    again = replayed_headers(letter)[:2]
+    assert again == [("traceparent", traceparent(kept.named(f"publish {DEAD_LETTERS}"))), ("a", b"1")]
+
+
+async def test_what_is_let_go_unconfirmed_ends_as_an_error():
+    outlet, kept = Outlet(), Kept()
+    outlet.confirms.clear()
+    async with Rig(NumpyModel(), outlet, tracing=kept.tracing) as rig:
+        rig.accept(one())
+        await rig.wait_for(lambda: outlet.waiting > 0)
+    consumed, published = kept.named("consume in"), kept.named(f"publish {OUTPUT}")
+    assert {span.status.status_code for span in (consumed, published)} == {StatusCode.ERROR}
+    assert "read again" in consumed.status.description
+    assert published.attributes["error.type"] == "CancelledError"
+
+
+async def test_a_publish_that_fails_ends_its_spans_with_what_failed():
+    outlet, kept = Outlet(), Kept()
+    outlet.fails = lambda *_: True
+    async with Rig(NumpyModel(), outlet, tracing=kept.tracing) as rig:
+        rig.accept(one())
+        await rig.wait_for(lambda: bool(rig.failures))
+    assert isinstance(rig.failures[0], PublishFailed)
+    assert kept.named(f"publish {OUTPUT}").attributes["error.type"] == "PublishFailed"
+
+
+async def test_spans_say_neither_the_records_value_nor_its_key():
+    outlet, kept = Outlet(), Kept()
+    async with Rig(NumpyModel(), outlet, tracing=kept.tracing) as rig:
+        rig.accept(chunk(record(0, row("secret-id", 1, 0, 0, 0), key=b"secret-key", headers=[TRACED])))
+        await rig.wait_until_acknowledged(1)
+    assert "secret" not in "".join(span.to_json() for span in kept.spans)
+
+
+async def test_the_consumer_is_the_child_of_the_producer_and_linked_to_it():
+    outlet, kept = Outlet(), Kept()
+    async with Rig(NumpyModel(), outlet, tracing=kept.tracing) as rig:
+        rig.accept(one())
+        await rig.wait_until_acknowledged(1)
+    consumed = kept.named("consume in")
+    assert (consumed.parent.trace_id, consumed.parent.span_id) == (int(TRACE, 16), int(SPAN, 16))
+    assert consumed.links[0].context.span_id == int(SPAN, 16)
