@@ -16,10 +16,13 @@ class Choice:
 
     Args:
         sampler: one of those that the environment can ask for.
+
+    Attributes:
+        follows: whether a trace goes on here if, and only if, its producer traces it.
     """
 
     def __init__(self, sampler: Sampler) -> None:
-        self._follows = isinstance(sampler, ParentBased)
+        self.follows = isinstance(sampler, ParentBased)
         root = sampler._root if isinstance(sampler, ParentBased) else sampler
         if isinstance(root, TraceIdRatioBased):
             self._below = root.bound
@@ -39,4 +42,4 @@ class Choice:
 
     def goes_on(self, there: Brought) -> bool:
         """Whether a record is traced that comes with a context."""
-        return there.sampled if self._follows else there.trace_id & _LOW < self._below
+        return there.sampled if self.follows else there.trace_id & _LOW < self._below

@@ -12,6 +12,7 @@ TRACESTATE = "tracestate"
 _SAMPLED = 1
 _TRACE_ID = slice(3, 35)
 _FORMAT = re.compile(rb"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-([0-9a-f]{2})(?:-.*)?", re.DOTALL)
+_UNTRACED = re.compile(rb"00-[0-9a-f]{32}-[0-9a-f]{16}-00")
 
 
 class Brought(NamedTuple):
@@ -33,13 +34,17 @@ class Brought(NamedTuple):
 
 def brought(headers: Headers) -> Brought | None:
     """Return what *headers* say; None: nothing that can be read. The last header of a name counts."""
-    for name, value in reversed(headers):
-        if name == TRACEPARENT:
-            found = _FORMAT.fullmatch(value or b"")
-            if found is None:
-                return None
-            return Brought(found[0], bool(int(found[1], 16) & _SAMPLED))
-    return None
+    if (traceparent := dict(headers).get(TRACEPARENT)) is None:
+        return None
+    if (found := _FORMAT.fullmatch(traceparent)) is None:
+        return None
+    return Brought(traceparent, bool(int(found[1], 16) & _SAMPLED))
+
+
+def plainly_untraced(headers: Headers) -> bool:
+    """Whether *headers* say so in the one way in which nearly all do: quicker than reading them."""
+    traceparent = dict(headers).get(TRACEPARENT)
+    return traceparent is not None and _UNTRACED.fullmatch(traceparent) is not None
 
 
 def carrier(traceparent: bytes, headers: Headers) -> dict[str, str]:

@@ -18,7 +18,7 @@ from app.tracing import attributes
 from app.tracing.batch import Run, TracedBatches
 from app.tracing.choice import Choice
 from app.tracing.chunk import ChunkTrace
-from app.tracing.headers import Brought, brought, carrier
+from app.tracing.headers import Brought, brought, carrier, plainly_untraced
 from app.tracing.ids import Ids
 from app.tracing.logs import TraceIds
 from app.tracing.refusals import RefusalLog
@@ -62,6 +62,8 @@ class Tracing:
         choice, begins = self._choice, self._choice.begins_traces
         consumed: dict[int, Span] = {}
         for record in chunk:
+            if record.headers and choice.follows and plainly_untraced(record.headers):
+                continue
             there = brought(record.headers) if record.headers else None
             if there is not None:
                 if choice.goes_on(there):

@@ -7,7 +7,7 @@ from opentelemetry.trace import get_current_span
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from app.records import Outgoing
-from app.tracing.headers import Brought, brought, carrier, carrying
+from app.tracing.headers import Brought, brought, carrier, carrying, plainly_untraced
 from tests.app.tracing.spans import SPAN, TRACE, TRACED, UNTRACED
 
 HEX = "0123456789abcdef"
@@ -31,6 +31,13 @@ def test_records_without_a_context_or_with_one_that_cannot_be_read_bring_none():
     assert brought([("traceparent", f"00-{TRACE}-{SPAN}".encode())]) is None
 
 
+def test_who_says_plainly_that_nobody_traces_it_is_understood_at_a_glance():
+    assert plainly_untraced([("other", None), UNTRACED])
+    assert not plainly_untraced([UNTRACED, TRACED])
+    assert not plainly_untraced([("traceparent", None)])
+    assert not plainly_untraced([("traceparent", b"00-nonsense-00")])
+
+
 def test_of_several_the_last_counts():
     assert brought([UNTRACED, TRACED]) == brought([TRACED])
 
@@ -39,6 +46,7 @@ def test_of_several_the_last_counts():
 @example(headers=[("traceparent", TRACED[1] + b"-\xff"), ("tracestate", b"\xff\x00=,")])
 def test_whatever_a_record_brings_is_read_without_complaint_and_as_opentelemetry_does(headers):
     there = brought(headers)
+    assert not plainly_untraced(headers) or (there is not None and not there.sampled)
     if there is None:
         return
     read = get_current_span(TraceContextTextMapPropagator().extract(carrier(there.traceparent, headers), Context()))
