@@ -4,7 +4,7 @@ from opentelemetry.sdk.trace.sampling import DEFAULT_ON
 from opentelemetry.trace import StatusCode
 
 from app.deadletters.letter import read, replayed_headers
-from app.errors import PublishFailed
+from app.errors import ProducerLost, PublishFailed
 from app.kafka.chunk import Chunk
 from models.numpy_model import NumpyModel
 from tests.app.chunks import chunk, record, row
@@ -93,6 +93,16 @@ async def test_what_is_let_go_unconfirmed_ends_as_an_error():
     assert published.attributes["error.type"] == "CancelledError"
 
 
+async def test_what_was_published_and_not_committed_is_no_success():
+    outlet, kept = Outlet(), Kept()
+    outlet.commit_fails = ProducerLost("in doubt")
+    async with Rig(NumpyModel(), outlet, tracing=kept.tracing) as rig:
+        rig.accept(one())
+        await rig.wait_for(lambda: bool(rig.lost))
+    assert kept.named(f"publish {OUTPUT}").status.is_ok
+    assert kept.named("consume in").status.status_code is StatusCode.ERROR
+
+
 async def test_a_publish_that_fails_ends_its_spans_with_what_failed():
     outlet, kept = Outlet(), Kept()
     outlet.fails = lambda *_: True
@@ -101,6 +111,18 @@ async def test_a_publish_that_fails_ends_its_spans_with_what_failed():
         await rig.wait_for(lambda: bool(rig.failures))
     assert isinstance(rig.failures[0], PublishFailed)
     assert kept.named(f"publish {OUTPUT}").attributes["error.type"] == "PublishFailed"
+
+
+async def test_batches_of_several_traces_belong_to_none_of_them_and_are_linked_with_all():
+    outlet, kept = Outlet(), Kept(DEFAULT_ON)
+    async with Rig(NumpyModel(), outlet, tracing=kept.tracing) as rig:
+        rig.accept(chunk(*(record(place, row(f"r{place}", 1, 0, 0, 0)) for place in range(3))))
+        await rig.wait_until_acknowledged(1)
+    batch, consumed = kept.named("batch"), [span for span in kept.spans if span.name == "consume in"]
+    assert batch.parent is None
+    assert batch.context.trace_id not in {span.context.trace_id for span in consumed}
+    assert {link.context for link in batch.links} == {span.context for span in consumed}
+    assert [link.context for span in consumed for link in span.links] == [batch.context] * 3
 
 
 async def test_spans_say_neither_the_records_value_nor_its_key():
