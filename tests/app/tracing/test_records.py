@@ -1,6 +1,7 @@
 """The spans of records on their way through a pipeline of real parts."""
 
-from opentelemetry.sdk.trace.sampling import DEFAULT_ON
+from opentelemetry.context import Context
+from opentelemetry.sdk.trace.sampling import DEFAULT_ON, ParentBasedTraceIdRatio, TraceIdRatioBased
 from opentelemetry.trace import StatusCode
 
 from app.deadletters.letter import read, replayed_headers
@@ -121,8 +122,18 @@ async def test_batches_of_several_traces_belong_to_none_of_them_and_are_linked_w
     batch, consumed = kept.named("batch"), [span for span in kept.spans if span.name == "consume in"]
     assert batch.parent is None
     assert batch.context.trace_id not in {span.context.trace_id for span in consumed}
-    assert {link.context for link in batch.links} == {span.context for span in consumed}
-    assert [link.context for span in consumed for link in span.links] == [batch.context] * 3
+    assert {link.context.span_id for link in batch.links} == {span.context.span_id for span in consumed}
+    assert [link.context.span_id for span in consumed for link in span.links] == [batch.context.span_id] * 3
+
+
+async def test_a_trace_that_begins_here_has_an_id_that_all_who_sample_at_this_rate_choose():
+    outlet, kept, sampler = Outlet(), Kept(ParentBasedTraceIdRatio(0.25)), TraceIdRatioBased(0.25)
+    async with Rig(NumpyModel(), outlet, tracing=kept.tracing) as rig:
+        rig.accept(chunk(*(record(place, row(f"r{place}", 1, 0, 0, 0)) for place in range(200))))
+        await rig.wait_until_acknowledged(1)
+    trace_ids = {span.context.trace_id for span in kept.spans if span.name == "consume in"}
+    assert 10 < len(trace_ids) < 100
+    assert all(sampler.should_sample(Context(), each, "consume").decision.is_sampled() for each in trace_ids)
 
 
 async def test_spans_say_neither_the_records_value_nor_its_key():
