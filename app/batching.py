@@ -8,7 +8,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, TypeAlias, TypeVar
+from typing import Generic, Literal, TypeAlias, TypeVar
 
 from app.limit import BatchLimit
 from app.target import LatencyTarget, Queue
@@ -40,10 +40,18 @@ class Part(Generic[R]):
 
 @dataclass(frozen=True, slots=True)
 class Dispatch:
-    """One batch as it left for the runner: its rows and how long its oldest row had waited, in seconds."""
+    """One batch as it left for the runner.
+
+    Attributes:
+        rows: how many.
+        waited_seconds: how long its oldest row had waited.
+        reason: why it left as it is: it was `full`, as large as the latency `target` wanted it, the `delay` had passed,
+            or there was no more, and a slot was `free`.
+    """
 
     rows: int
     waited_seconds: float
+    reason: Literal["full", "target", "delay", "free"]
 
 
 @dataclass(slots=True, eq=False)
@@ -250,10 +258,17 @@ class Batcher(Generic[B, R]):
         batch = self._next_batch(key, most)
         rows = sum(len(part) for _, part in batch)
         self._waiting_rows -= rows
-        self._on_dispatch(Dispatch(rows, waited))
+        self._on_dispatch(Dispatch(rows, waited, self._reason(rows, most)))
         task = loop.create_task(self._run_batch(batch, rows))
         self._running[task] = batch
         task.add_done_callback(self._finished)
+
+    def _reason(self, rows: int, most: int) -> Literal["full", "target", "delay", "free"]:
+        if rows == self._limit.rows:
+            return "full"
+        if rows == most:
+            return "target"
+        return "delay" if self._max_delay else "free"
 
     def _next_batch(self, key: Hashable, room: int) -> _Batch[B, R]:
         batch: _Batch[B, R] = []

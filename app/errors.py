@@ -52,6 +52,11 @@ class Reason(StrEnum):
     DEADLINE = "deadline"
     MAX_AGE = "max_age"
 
+    @property
+    def stage(self) -> Stage:
+        """The stage that refuses for this reason."""
+        return _STAGES[self]
+
 
 _STAGES: dict[Reason, Stage] = {
     Reason.EMPTY: Stage.DECODE,
@@ -93,7 +98,7 @@ class RejectedRecord(StreamRankError):
     @property
     def stage(self) -> Stage:
         """The stage that refuses for this reason."""
-        return _STAGES[self.reason]
+        return self.reason.stage
 
 
 class Expired(RejectedRecord):

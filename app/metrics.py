@@ -24,7 +24,7 @@ from prometheus_client.samples import Exemplar
 
 from app.agreement import Agreement
 from app.batching import Dispatch
-from app.errors import RejectedRecord, Stage
+from app.errors import Reason, RejectedRecord, Stage
 from app.kafka.chunk import Chunk
 from app.outcome import SUPERSEDED, Outcome
 from models.predictor import Predictor
@@ -58,6 +58,7 @@ class MetricInfo:
 
 
 _CATALOGUE = (
+    MetricInfo("streamrank_ready", "gauge", (), "1 while `/readyz` answers 200, else 0"),
     MetricInfo("streamrank_records_consumed_total", "counter", ("topic", "partition"), "records taken from the input"),
     MetricInfo(
         "streamrank_records_total",
@@ -74,6 +75,13 @@ _CATALOGUE = (
         "with `RANK_BY=candidates`: candidates that were `ranked`, or `dropped` because they were at fault",
     ),
     MetricInfo("streamrank_batch_rows", "histogram", (), "rows in one model call"),
+    MetricInfo(
+        "streamrank_batches_total",
+        "counter",
+        ("reason",),
+        "batches, by why they left as they were: `full`, as large as the latency `target` wanted them, after "
+        "`BATCH_MAX_DELAY_MS` (`delay`), or with all that waited, since the model was `free`",
+    ),
     MetricInfo(
         "streamrank_stage_seconds",
         "histogram",
@@ -119,6 +127,24 @@ _CATALOGUE = (
         "counter",
         ("outcome",),
         "versions that came to serve (`loaded`) or did not: `failed`, `rejected`, `rolled_back`",
+    ),
+    MetricInfo(
+        "streamrank_model_serving_since_timestamp_seconds",
+        "gauge",
+        (),
+        "when this process began to rank with the version that serves",
+    ),
+    MetricInfo(
+        "streamrank_model_refused_versions",
+        "gauge",
+        (),
+        "versions that are newer than the one that serves, and refused until their files change",
+    ),
+    MetricInfo(
+        "streamrank_model_trouble",
+        "gauge",
+        (),
+        "1 while new versions cannot be looked for; `/status` tells why, as `trouble`",
     ),
     MetricInfo(
         "streamrank_model_beside_info",
@@ -208,8 +234,15 @@ class Metrics:
         self._made = {info.name: self._make(info) for info in _CATALOGUE}
         self._children: dict[tuple[Any, ...], Any] = {}
         self._beside: dict[str, tuple[str, ...]] = {}
+        # A series that begins with 1 has not increased, as Prometheus sees it: the first event would go unnoticed.
         for outcome in ("published", "dead_lettered", "expired", "superseded"):
             self._made["streamrank_records_total"].labels(outcome)
+        for reason in ("full", "target", "delay", "free"):
+            self._made["streamrank_batches_total"].labels(reason)
+        for outcome in ("loaded", "failed", "rejected", "rolled_back"):
+            self._made["streamrank_model_loads_total"].labels(outcome)
+        for refusal in Reason:
+            self._made["streamrank_dead_letters_total"].labels(refusal.stage, refusal)
 
     def _make(self, info: MetricInfo) -> Any:
         if (buckets := _BY_RECORD.get(info.name)) is not None:
@@ -273,6 +306,7 @@ class Metrics:
     def dispatched(self, dispatch: Dispatch) -> None:
         """Count a batch as it leaves for the model."""
         self._made["streamrank_batch_rows"].observe(dispatch.rows)
+        self._child("streamrank_batches_total", dispatch.reason).inc()
         self.stage_took("queue", dispatch.waited_seconds)
 
     # -- the model
@@ -294,6 +328,10 @@ class Metrics:
         self._made["streamrank_padding_rows_total"].inc(rows)
 
     # -- the worker
+
+    def ready(self, ready: Callable[[], float]) -> None:
+        """Ask *ready* at every scrape."""
+        self._made["streamrank_ready"].set_function(ready)
 
     def in_flight(self, records: Callable[[], float]) -> None:
         """Ask *records* for the figure at every scrape."""
@@ -320,6 +358,12 @@ class Metrics:
         self._made["streamrank_model_info"].labels(
             predictor.name, predictor.version, predictor.device, predictor.fingerprint
         ).set(1)
+        self._made["streamrank_model_serving_since_timestamp_seconds"].set(time.time())
+
+    def versions(self, refused: Callable[[], float], trouble: Callable[[], float]) -> None:
+        """Ask for the figures at every scrape."""
+        self._made["streamrank_model_refused_versions"].set_function(refused)
+        self._made["streamrank_model_trouble"].set_function(trouble)
 
     def model_refused(self, outcome: str) -> None:
         """Count a version that does not serve: `failed`, `rejected` or `rolled_back`."""

@@ -65,6 +65,10 @@ class Rollout:
         observer: counts.
         sync: brings the folder up to date before every look, given the version that serves and those that are refused;
             blocks. None: nobody has to.
+
+    Attributes:
+        current: what serves.
+        trouble: why versions cannot be looked after; None when they can.
     """
 
     def __init__(
@@ -91,7 +95,7 @@ class Rollout:
         self._wake = asyncio.Event()
         self._look_at = time.monotonic() if settings.model.poll_seconds else inf
         self._files: Mapping[int, Files] = {}
-        self._trouble: str | None = None
+        self.trouble: str | None = None
         self._serve(first)
 
     def _serve(self, ranker: Ranker) -> None:
@@ -223,9 +227,9 @@ class Rollout:
         except OSError as error:  # ours, not the version's: no process, no memory
             trouble = f"a version cannot be tried: {error}"
         trouble = "; ".join(filter(None, [trouble, missing])) or None
-        if trouble and trouble != self._trouble:
+        if trouble and trouble != self.trouble:
             logger.error("the versions of the model cannot be looked after: %s", trouble)
-        self._trouble = trouble
+        self.trouble = trouble
         poll = self._settings.model.poll_seconds
         self._look_at = time.monotonic() + poll / _LOOKS_PER_POLL if poll else inf
 
@@ -274,6 +278,14 @@ class Rollout:
             extra={"version": str(number), "seconds": round(time.monotonic() - began, 2)},
         )
 
+    @property
+    def newer_refused(self) -> int:
+        """How many versions are there and newer than the one that serves, but refused; 0 where a version is pinned."""
+        if self._settings.model.version != LATEST or self.current.predictor.version == UNVERSIONED:
+            return 0
+        serving = int(self.current.predictor.version)
+        return sum(number > serving for number in self._tryout.refusals)
+
     def status(self) -> dict[str, Any]:
         """What `/status` tells of versions."""
         before = self._on_probation_after
@@ -282,5 +294,5 @@ class Rollout:
             **self.beside.status(),
             "trying": self._tryout.trying,
             "refused": self._tryout.refusals.reasons,
-            "trouble": self._trouble,
+            "trouble": self.trouble,
         }

@@ -108,6 +108,7 @@ class Worker:
         self._load = load
         self._metrics = Metrics()
         self._health = Health(settings)
+        self._metrics.ready(lambda: self._health.unready() is None)
         self._newest = Newest()
         self._app: ChunkApp | None = None
         self._pipeline: Pipeline | None = None
@@ -270,6 +271,7 @@ class Worker:
             sync=None if self._mirror is None else _synced(self._mirror),
         )
         self._health.rollout = self._rollout = rollout
+        self._metrics.versions(lambda: rollout.newer_refused, lambda: rollout.trouble is not None)
         self._health.waiting_for["model"] = "loading what ranks beside it"
         await rollout.begin()
         del self._health.waiting_for["model"]

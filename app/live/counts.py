@@ -27,7 +27,7 @@ class Counts:
         at: on the monotonic clock, in seconds.
         consumed: records.
         outcomes: records, by outcome.
-        letters: dead letters, by stage and reason.
+        letters: dead letters, by stage and reason; only of those that there are.
         latency: upper bounds in seconds, and how many records took no longer than that.
     """
 
@@ -48,10 +48,10 @@ def read(registry: CollectorRegistry) -> Counts:
                 consumed += int(value)
             elif name == _OUTCOMES:
                 counts.outcomes[labels["outcome"]] = int(value)
-            elif name == _LETTERS:
-                counts.letters[labels["stage"], labels["reason"]] = int(value)
-            else:
+            elif name == _LATENCY:
                 counts.latency.append((float(labels["le"]), int(value)))
+            elif value:
+                counts.letters[labels["stage"], labels["reason"]] = int(value)
     return Counts(counts.at, consumed, counts.outcomes, counts.letters, counts.latency)
 
 

@@ -118,6 +118,26 @@ async def test_a_row_waits_for_company_only_as_long_as_it_may():
     assert runner.batches == [["a", "b"]]
     assert dispatches[0].rows == 2
     assert dispatches[0].waited_seconds >= 0.05
+    assert dispatches[0].reason == "delay"
+
+
+async def test_a_batch_says_why_it_left_as_it_is():
+    class Two:
+        """A target that wants two rows."""
+
+        def rows(self, queue: Queue, most: int) -> int:
+            return 2
+
+        def took(self, *_: object) -> None: ...
+
+    runner, dispatches = Runner(), []
+    for target in (None, Two()):
+        batcher = make(runner, target=target, on_dispatch=dispatches.append)
+        await submit(batcher, "abcde")
+    assert [(dispatch.rows, dispatch.reason) for dispatch in dispatches] == [
+        *[(4, "full"), (1, "free")],
+        *[(2, "target"), (2, "target"), (1, "free")],
+    ]
 
 
 async def test_a_full_batch_does_not_wait_for_the_delay():

@@ -1,6 +1,7 @@
 """What Prometheus sees."""
 
 import time
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -65,9 +66,24 @@ def test_the_catalogue_names_all_that_is_there_from_the_start_and_nothing_else()
         assert (family.type, family.documentation) == (info.kind, info.meaning)
 
 
-def test_the_outcomes_are_there_before_the_first_record():
-    found = samples(Metrics())
-    assert found["streamrank_records_total", "published"] == found["streamrank_records_total", "dead_lettered"] == 0
+@pytest.mark.parametrize(
+    ("metric", "series"),
+    [
+        ("streamrank_records_total", 4),
+        ("streamrank_dead_letters_total", len(Reason)),
+        ("streamrank_batches_total", 4),
+        ("streamrank_model_loads_total", 4),
+    ],
+)
+def test_counters_are_there_before_they_count_so_that_the_first_event_is_an_increase(metric: str, series: int):
+    assert [value for key, value in samples(Metrics()).items() if key[0] == metric] == [0] * series
+
+
+@pytest.mark.parametrize("seconds", [0.001, 0.003, 0.01, 0.1, 1.0, 10.0, 60.0, 120.0, 300.0])
+def test_latencies_from_milliseconds_to_minutes_are_told_apart(seconds: float):
+    assert seconds in LATENCY_BUCKETS
+    steps = [after / before for before, after in pairwise(LATENCY_BUCKETS)]
+    assert max(steps) <= 3
 
 
 def test_every_record_counts_once_by_what_became_of_it(monkeypatch: pytest.MonkeyPatch):
@@ -103,14 +119,15 @@ def test_records_of_one_chunk_have_ages_of_their_own(monkeypatch: pytest.MonkeyP
 
 def test_a_batch_counts_its_rows_and_how_long_its_oldest_row_waited():
     metrics = Metrics()
-    metrics.dispatched(Dispatch(rows=100, waited_seconds=0.25))
-    metrics.dispatched(Dispatch(rows=1, waited_seconds=0.5))
+    metrics.dispatched(Dispatch(rows=100, waited_seconds=0.25, reason="full"))
+    metrics.dispatched(Dispatch(rows=1, waited_seconds=0.5, reason="free"))
     metrics.stage_took("predict", 2.0)
     found = samples(metrics)
     assert (found["streamrank_batch_rows_count",], found["streamrank_batch_rows_sum",]) == (2, 101)
     assert found["streamrank_batch_rows_bucket", "64.0"] == 1
     assert found["streamrank_stage_seconds_sum", "queue"] == 0.75
     assert found["streamrank_stage_seconds_sum", "predict"] == 2.0
+    assert found["streamrank_batches_total", "full"] == found["streamrank_batches_total", "free"] == 1
 
 
 def test_the_lag_of_a_partition_is_shown_until_it_is_somebody_elses():
@@ -142,12 +159,23 @@ def test_the_model_and_its_loads_are_told():
     metrics.model_loaded(other)
     metrics.model_loaded(model)
     metrics.rebalanced()
+    metrics.versions(lambda: 2, lambda: True)
     found = samples(metrics)
     told = {labels: value for labels, value in found.items() if labels[0] == "streamrank_model_info"}
     assert told == {("streamrank_model_info", "cpu", "sha256:ab", "numpy", "3"): 1}
     assert found["streamrank_model_loads_total", "loaded"] == 2
     assert found["streamrank_model_loads_total", "failed"] == 1
     assert found["streamrank_rebalances_total",] == 1
+    assert time.time() - found["streamrank_model_serving_since_timestamp_seconds",] < 10
+    assert found["streamrank_model_refused_versions",] == 2
+    assert found["streamrank_model_trouble",] == 1
+
+
+def test_being_ready_is_asked_for_at_every_scrape():
+    metrics, answers = Metrics(), iter([False, True])
+    metrics.ready(lambda: next(answers))
+    assert samples(metrics)["streamrank_ready",] == 0
+    assert samples(metrics)["streamrank_ready",] == 1
 
 
 def test_the_process_tells_its_own_figures():

@@ -104,6 +104,17 @@ async def test_a_version_goes_back_when_it_refuses_more_than_the_one_before(
     refused, ranked = outcomes.count(REFUSED), outcomes.count(b"{}")
     assert rig.told.rows == Counter({("serving", "refused"): refused, ("serving", "ranked"): ranked})
     assert (rig.rollout.status()["refused"].keys() == {"2"}) == goes_back
+    assert rig.rollout.newer_refused == goes_back
+
+
+async def test_refused_versions_count_as_newer_only_where_they_are_and_the_newest_is_wanted() -> None:
+    rig = Rig()
+    for number in (1, 3, 5):
+        rig.tryout.refuse(number, (), "bad", outcome="failed")
+    assert rig.rollout.newer_refused == 2
+    pinned = SETTINGS.model.model_copy(update={"version": "2"})
+    rig.rollout._settings = SETTINGS.model_copy(update={"model": pinned})
+    assert rig.rollout.newer_refused == 0
 
 
 async def test_what_another_version_was_still_doing_does_not_count() -> None:
