@@ -24,7 +24,7 @@ def classpath() -> str:
         KafkaUnavailable: Java or Maven is missing, or Maven could not fetch.
     """
     _check_java()
-    folder = _cache() / f"kafka-{VERSION}"
+    folder = cache() / f"kafka-{VERSION}"
     folder.parent.mkdir(parents=True, exist_ok=True)
     with folder.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -42,7 +42,8 @@ def _check_java() -> None:
         raise KafkaUnavailable(f"Apache Kafka {VERSION} needs Java {OLDEST_JAVA}; `java -version` says: {said.strip()}")
 
 
-def _cache() -> Path:
+def cache() -> Path:
+    """Where what the tests fetch is kept."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "streamrank"
 
 
