@@ -241,6 +241,8 @@ class Metrics:
             self._made["streamrank_batches_total"].labels(reason)
         for outcome in ("loaded", "failed", "rejected", "rolled_back"):
             self._made["streamrank_model_loads_total"].labels(outcome)
+        for agreement in ("same", "different"):
+            self._made["streamrank_shadow_top_label_total"].labels(agreement)
         for refusal in Reason:
             self._made["streamrank_dead_letters_total"].labels(refusal.stage, refusal)
 

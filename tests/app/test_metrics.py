@@ -73,6 +73,7 @@ def test_the_catalogue_names_all_that_is_there_from_the_start_and_nothing_else()
         ("streamrank_dead_letters_total", len(Reason)),
         ("streamrank_batches_total", 4),
         ("streamrank_model_loads_total", 4),
+        ("streamrank_shadow_top_label_total", 2),
     ],
 )
 def test_counters_are_there_before_they_count_so_that_the_first_event_is_an_increase(metric: str, series: int):

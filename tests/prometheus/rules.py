@@ -10,7 +10,8 @@ import yaml
 CONFIG = Path(__file__).parents[2] / "config"
 RULE_FILES = ("recording.yml", "alerts.yml")
 _METRIC = re.compile(r"\b(?:(?:streamrank|process|python)_\w+|\w+:\w[\w:]*|up|ALERTS)\b(?!\s*=)")
-_DURATION = re.compile(r"(?<=\[)(\d+)([smh])(?=\])|(?<=for: )(\d+)([smh])\b")
+_WAIT = re.compile(r"(?<=for: )(\d+)([smh])\b")
+_WINDOW = re.compile(r"(?<=\[)(\d+)([smh])(?=\])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
 
 
@@ -37,11 +38,17 @@ def metrics_in(expression: str) -> set[str]:
     return set(_METRIC.findall(re.sub(r"\b(?:by|on|without|ignoring) \([^)]*\)", "", without_strings)))
 
 
-def hurried(text: str, times: int) -> str:
-    """The text of a rule file in which all that takes time takes so many *times* less; never less than 2 s."""
+def hurried(text: str, times: int, *, windows: bool = True) -> str:
+    """The text of a rule file in which all that takes time takes so many *times* less; never less than 2 s.
+
+    Args:
+        text: as it is.
+        times: by how much.
+        windows: whether the time that expressions look back is shortened, too.
+    """
 
     def shorter(found: re.Match[str]) -> str:
-        number, unit = (found[1], found[2]) if found[1] else (found[3], found[4])
-        return f"{max(2, int(number) * _SECONDS[unit] // times)}s"
+        return f"{max(2, int(found[1]) * _SECONDS[found[2]] // times)}s"
 
-    return _DURATION.sub(shorter, text)
+    waiting = _WAIT.sub(shorter, text)
+    return _WINDOW.sub(shorter, waiting) if windows else waiting

@@ -26,21 +26,21 @@ class Prometheus:
     """What the tests ask of a running Prometheus."""
 
     def __init__(self, port: int, log: Path) -> None:
-        self._url = f"http://127.0.0.1:{port}"
+        self._address = f"127.0.0.1:{port}"
         self._log = log
 
     def get(self, path: str, **parameters: str | float) -> Any:
         """The data of an answer of the API; ValueError with Prometheus's words when it refuses."""
         query = urllib.parse.urlencode(parameters)
         try:
-            with urllib.request.urlopen(f"{self._url}{path}?{query}", timeout=10) as answer:
+            with urllib.request.urlopen(f"http://{self._address}{path}?{query}", timeout=10) as answer:
                 return json.load(answer)["data"]
         except urllib.error.HTTPError as error:
             raise ValueError(f"{parameters}: {error.read().decode()}") from None
 
     def is_ready(self) -> bool:
         try:
-            with urllib.request.urlopen(f"{self._url}/-/ready", timeout=10):
+            with urllib.request.urlopen(f"http://{self._address}/-/ready", timeout=10):
                 return True
         except OSError:
             return False
@@ -54,7 +54,9 @@ class Prometheus:
         data = self.get("/api/v1/query", query=expression)
         return [{"metric": {}, "value": data["result"]}] if data["resultType"] == "scalar" else data["result"]
 
-    def ranges(self, expression: str, start: float, end: float) -> list[tuple[dict[str, str], list[tuple[float, float]]]]:
+    def ranges(
+        self, expression: str, start: float, end: float
+    ) -> list[tuple[dict[str, str], list[tuple[float, float]]]]:
         """Labels and points of every series, second by second."""
         data = self.get("/api/v1/query_range", query=expression, start=start, end=end, step=1)
         return [
@@ -70,6 +72,12 @@ class Prometheus:
         """The names of the alerts that fire."""
         return {labels["alertname"] for labels, _ in self.query('ALERTS{alertstate="firing"}')}
 
+    def fired(self, since: float) -> set[str]:
+        """The names of the alerts that have fired since a time."""
+        window = f"[{max(1, round(time.time() - since))}s]"
+        fired = self.query(f'max_over_time(ALERTS{{alertstate="firing"}}{window})')
+        return {labels["alertname"] for labels, _ in fired}
+
     def until(self, condition: Callable[[], Any], what: str, within: float = WITHIN) -> None:
         """Return when *condition* holds."""
         deadline = time.monotonic() + within
@@ -79,13 +87,14 @@ class Prometheus:
 
 
 @contextmanager
-def prometheus(folder: Path, ports: Sequence[int], *, hurry: int = 1) -> Iterator[Prometheus]:
+def prometheus(folder: Path, ports: Sequence[int], *, hurry: int = 1, windows: bool = True) -> Iterator[Prometheus]:
     """Start one that looks every second at services on these *ports*.
 
     Args:
         folder: for its configuration, data and log; an empty one.
         ports: of 127.0.0.1.
         hurry: by how much what takes time in the rules is shortened.
+        windows: whether it is so, too, with the time that rules look back.
     """
     config = yaml.safe_load((CONFIG / "prometheus.yml").read_text())
     config["global"] = {"scrape_interval": _EVERY, "scrape_timeout": _EVERY, "evaluation_interval": _EVERY}
@@ -95,7 +104,7 @@ def prometheus(folder: Path, ports: Sequence[int], *, hurry: int = 1) -> Iterato
     job["static_configs"] = [{"targets": [f"127.0.0.1:{port}" for port in ports]}]
     (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
     for name in RULE_FILES:
-        (folder / name).write_text(hurried((CONFIG / name).read_text(), hurry))
+        (folder / name).write_text(hurried((CONFIG / name).read_text(), hurry, windows=windows))
     (port,) = free_ports(1)
     command = [
         program("prometheus") or "prometheus",
@@ -111,4 +120,4 @@ def prometheus(folder: Path, ports: Sequence[int], *, hurry: int = 1) -> Iterato
         server.until(server.is_ready, "ready")
         yield server
     finally:
-        child.stop()
+        child.stop(timeout=10)

@@ -29,7 +29,7 @@ def names() -> set[str]:
 def sections() -> dict[str, str]:
     """The sections of the runbooks by heading."""
     _, *parts = re.split(r"^## ", RUNBOOKS.read_text(), flags=re.MULTILINE)
-    return {heading: text for heading, text in (part.split("\n", 1) for part in parts)}
+    return dict(part.split("\n", 1) for part in parts)
 
 
 def unit_tests(alert: str, folder: Path) -> Path:
@@ -126,3 +126,4 @@ def test_rules_and_runbooks_ask_for_metrics_that_there_are():
 def test_rules_in_a_hurry_differ_in_their_times_only():
     assert hurried("expr: rate(a_total[5m]) > 120\nfor: 1m", 12) == "expr: rate(a_total[25s]) > 120\nfor: 5s"
     assert hurried("changes(b[10m])\nfor: 10s", 12) == "changes(b[50s])\nfor: 2s"
+    assert hurried("changes(b[10m])\nfor: 1h", 60, windows=False) == "changes(b[10m])\nfor: 60s"
