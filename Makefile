@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 SHELL := /bin/bash
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test chromium helm test-gpu lint format bench chaos lock docs build sbom audit-dependencies clean
+.PHONY: help demo test chromium prometheus helm test-gpu lint format bench chaos lock docs build sbom audit-dependencies clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -19,7 +19,8 @@ demo: $(VENV)/demo.installed ## unseen races through a broker, a model and the s
 	@$(BIN)/streamrank demo $(ARGS)
 
 # Two files at a time: most of the tests wait for brokers. What is required beside Python is installed first.
-test: $(VENV)/dev.installed $(if $(filter 1,$(REQUIRE_CHROMIUM)),chromium) $(if $(filter 1,$(REQUIRE_HELM)),helm) ## all tests (ARGS="-k batcher" picks some)
+REQUIRED = $(if $(filter 1,$(REQUIRE_CHROMIUM)),chromium) $(if $(filter 1,$(REQUIRE_PROMETHEUS)),prometheus) $(if $(filter 1,$(REQUIRE_HELM)),helm)
+test: $(VENV)/dev.installed $(REQUIRED) ## all tests (ARGS="-k batcher" picks some)
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 chromium: ## the browser for the tests of the page, where there is none (needs root, on Debian)
@@ -27,6 +28,9 @@ chromium: ## the browser for the tests of the page, where there is none (needs r
 
 helm: ## helm for the tests of the chart, where there is none (built with Go, minutes, once)
 	@scripts/helm.sh >/dev/null
+
+prometheus: ## Prometheus and promtool for their tests, where there are none (no root, on Debian)
+	@scripts/prometheus.sh
 
 test-gpu: ## the tests that need a GPU (makes an environment of its own in .venv-gpu, 7 GB)
 	@$(MAKE) --no-print-directory .venv-gpu/dev-gpu.installed VENV=.venv-gpu
@@ -50,8 +54,9 @@ bench: $(VENV)/dev.installed ## StreamRank beside its alternatives, on one Kafka
 chaos: $(VENV)/dev.installed ## workers and broker killed, frozen and cut off for an hour and a half (ARGS="--quick")
 	@$(BIN)/python -m tests.chaos $(ARGS)
 
-docs: $(VENV)/dev.installed ## write what is generated (tables, parts of the chart), and the documentation as a site in build/site
+docs: $(VENV)/dev.installed ## write what is generated (tables, dashboard, parts of the chart), and the documentation as a site in build/site
 	@$(BIN)/python scripts/tables.py
+	@$(BIN)/python scripts/dashboard.py
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 lock: ## resolve the requirement files again (needs uv)

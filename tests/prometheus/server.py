@@ -82,7 +82,12 @@ class Prometheus:
         """Return when *condition* holds."""
         deadline = time.monotonic() + within
         while not condition():
-            assert time.monotonic() < deadline, f"not within {within} s: {what}\n{self._log.read_text()[-3000:]}"
+            if time.monotonic() > deadline:
+                found = self.is_ready() and (
+                    self.firing(),
+                    self.query('{__name__=~"streamrank_(ready|records_total|consumer_lag.*)"}'),
+                )
+                raise AssertionError(f"not within {within} s: {what}\n{found}\n{self._log.read_text()[-3000:]}")
             time.sleep(0.1)
 
 
