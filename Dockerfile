@@ -1,4 +1,6 @@
-FROM python:3.11-slim-bookworm AS tools
+# Patch releases are taken as they come, for they mend security holes; to pin one: --build-arg BASE=python@sha256:...
+ARG BASE=python:3.11-slim-bookworm
+FROM ${BASE} AS tools
 WORKDIR /build
 COPY requirements/build.txt requirements/
 RUN pip install --quiet --root-user-action=ignore --no-cache-dir --require-hashes --requirement requirements/build.txt
@@ -24,7 +26,7 @@ COPY models models
 RUN hatchling build --target wheel --directory /wheel
 
 
-FROM python:3.11-slim-bookworm
+FROM ${BASE}
 # A new volume on /models takes over this folder's owner.
 RUN useradd --system --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin streamrank \
     && install --directory --owner streamrank --group streamrank /models
@@ -48,3 +50,11 @@ answer = connection.getresponse()\n\
 sys.exit(answer.status != 200 and answer.read().decode().strip())"]
 ENTRYPOINT ["streamrank"]
 CMD ["serve"]
+# Last, for they differ from build to build.
+ARG VERSION=unreleased REVISION=unknown BASE
+LABEL org.opencontainers.image.title="StreamRank" \
+      org.opencontainers.image.description="Rank Kafka records with any TensorFlow SavedModel, in milliseconds, losing none." \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.base.name="${BASE}"

@@ -1,11 +1,12 @@
 # Every target makes the environment it needs. PYTHON picks the interpreter: make demo PYTHON=python3.12
 PYTHON ?= python3
 VENV ?= .venv
+VARIANT ?= cpu
 BIN := $(VENV)/bin
 SHELL := /bin/bash
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test chromium prometheus helm test-gpu lint format bench chaos lock docs build sbom audit-dependencies clean
+.PHONY: help demo test chromium prometheus helm test-gpu compose-test image lint format bench chaos lock docs build sbom audit-dependencies clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -36,13 +37,20 @@ test-gpu: ## the tests that need a GPU (makes an environment of its own in .venv
 	@$(MAKE) --no-print-directory .venv-gpu/dev-gpu.installed VENV=.venv-gpu
 	@.venv-gpu/bin/python -m pytest -m gpu $(ARGS)
 
+image: ## the Docker image, labelled with version and commit (VARIANT=gpu for NVIDIA)
+	@docker build --tag streamrank:$(VARIANT) --build-arg VARIANT=$(VARIANT) --build-arg REVISION="$$(git rev-parse HEAD)" \
+		--build-arg VERSION="$$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)" $(ARGS) .
+
+compose-test: $(VENV)/dev.installed ## the committed compose file on a real Docker engine: ten minutes (ARGS="--keep")
+	@$(BIN)/python -m tests.deploy.live $(ARGS)
+
 lint: $(VENV)/dev.installed ## formatting, style, types, layers, Docker files
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/hadolint Dockerfile
-	@$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
+	@$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml docker-compose.gpu.yml
 
 format: $(VENV)/dev.installed ## mend what a tool can mend
 	@$(BIN)/ruff check --fix .

@@ -5,7 +5,7 @@ import logging
 import os
 import sys
 import time
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, nullcontext
 from typing import IO
 
@@ -13,17 +13,14 @@ from app.deadletters.stop import Stop
 from app.errors import PublishFailed, StartFailed
 from app.from_thread import from_thread
 from app.kafka.client import Client
-from app.kafka.idempotent import IdempotentProducer
 from app.kafka.reader import Span, TopicReader
-from app.kafka.routing import Router
 from app.kafka.security import Security
 from app.kafka.visit import UNREACHABLE, VisitFailed, visit
 from app.lines import opened
-from app.outbox import send
-from app.records import Outgoing
-from app.replay.feeding import AsItWas, Fed, Feeder, Publish, Steady
+from app.replay.feeding import AsItWas, Fed, Feeder, Steady
 from app.replay.lines import LineRefused, of_lines
 from app.replay.options import Options, parse
+from app.replay.publishing import publisher
 from app.replay.recorded import Recorded, of_topic
 from app.status_line import StatusLine
 from config.settings import KafkaSettings, SettingsError, load_topic_settings
@@ -78,7 +75,7 @@ async def _replay(options: Options, source: IO[bytes] | None, kafka: KafkaSettin
             else:
                 found, total = await _of_topic(options.from_topic, options, client)
             line, of = StatusLine(), "" if total is None else f" of {total:,}"
-            publish = _publisher(client, to, options.from_topic)
+            publish = publisher(client, to, options.from_topic)
             feeder = Feeder(publish, stop, moved=lambda fed: line.show(lambda: _how_far(fed, of)))
             fed = feeder.fed
             try:
@@ -110,34 +107,6 @@ async def _lines(source: IO[bytes], options: Options) -> AsyncGenerator[Recorded
     async for some in from_thread(of_lines(source, options.key_field, options.time_field)):
         for recorded in some:
             yield recorded
-
-
-class _Spread(Router):
-    """For records that come from no partition: by their keys, else in turn."""
-
-    def __init__(self, count: Callable[[str], int]) -> None:
-        super().__init__(count, "")
-        self._turn = 0
-
-    def is_aligned(self, topic: str) -> bool:
-        """They never are."""
-        return False
-
-    def partition(self, topic: str, source_partition: int, key: bytes | None) -> int:
-        """The partition of *topic* for a record with this key."""
-        self._turn += key is None
-        return super().partition(topic, self._turn, key)
-
-
-def _publisher(client: Client, topic: str, came_from: str | None) -> Publish:
-    """What writes to *topic* what comes from the topic *came_from*, or from none."""
-    producer, count = IdempotentProducer(client), client.partition_count
-    router = _Spread(count) if came_from is None else Router(count, came_from)
-
-    async def publish(source: int | None, records: list[Outgoing]) -> int:
-        return len(await send(router, producer, topic, source or 0, records))
-
-    return publish
 
 
 def _how_far(fed: Fed, of: str) -> str:
