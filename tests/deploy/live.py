@@ -280,7 +280,7 @@ def main() -> None:
                     print(f"{time.monotonic() - began:5.0f} s  {step:12} {said}", flush=True)
         except BaseException:
             print(project.compose("ps", "--all", may_fail=True))
-            print(project.compose("logs", "--tail=25", may_fail=True))
+            print(project.compose("logs", "--tail=12", may_fail=True))
             raise
         finally:
             if not options.keep:

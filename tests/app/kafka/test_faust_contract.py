@@ -1,6 +1,7 @@
 """What we rely on in faust-streaming and aiokafka, against a real broker: look here first after an upgrade."""
 
 import asyncio
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,15 @@ async def test_a_chunk_that_is_not_acknowledged_stops_the_commit_below_it_for_go
         for acknowledge in receiver.acknowledge:
             acknowledge()
         await wait_until_committed(topics, {0: 30})
+
+
+async def test_a_worker_that_joins_late_gets_a_share_too(topics: Topics):
+    async with AsyncExitStack() as running, asyncio.timeout(120):
+        receivers: list[Receiver] = []
+        for shares in ([4], [2, 2], [1, 1, 2]):
+            receivers.append(await running.enter_async_context(consuming(topics)))
+            while sorted(len(receiver.app.consumer.assigned) for receiver in receivers) != shares:
+                await asyncio.sleep(0.05)
 
 
 async def test_iterating_without_acknowledging_acknowledges_nothing(topics: Topics):
