@@ -199,6 +199,6 @@ class _Demo:
             "",
             "What to try next:",
             f"  streamrank demo --keep     goes on with {self._others()}; in a clone: make demo ARGS=--keep",
-            "  docker compose up          the service with Apache Kafka and Prometheus",
+            "  docker compose up          races with Apache Kafka and Prometheus, without end",
             "  docs/standings.md          rankings of your own groups, by your own model",
         ]

@@ -65,3 +65,27 @@ def test_the_image_gets_every_package_of_the_project() -> None:
 
     assert packages == copied
     assert packages <= sent_to_docker
+
+
+def test_the_health_check_cannot_import_what_is_installed() -> None:
+    (line,) = (line for line in instructions() if line.startswith("HEALTHCHECK"))
+    program, option, *_ = json.loads(line[line.index("[") :])
+
+    assert (program, option) == ("python", "-IS"), "without site-packages there is no TensorFlow"
+
+
+def test_every_stage_is_made_from_one_base_that_has_a_version() -> None:
+    froms = [line.split()[1] for line in instructions() if line.startswith("FROM ")]
+    stages = {line.split()[3] for line in instructions() if re.match(r"FROM \S+ AS ", line)}
+
+    assert set(froms) - stages == {"${BASE}"}
+    assert re.search(r"^ARG BASE=python:3\.\d+-slim-[a-z]+$", "\n".join(instructions()), re.MULTILINE)
+
+
+def test_the_labels_say_what_the_project_says_of_itself() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    said = dict(re.findall(r'org\.opencontainers\.image\.([a-z.]+)="([^"]*)"', "\n".join(instructions())))
+
+    assert said["title"].lower() == project["name"]
+    assert (said["description"], said["licenses"]) == (project["description"], project["license"])
+    assert (said["version"], said["revision"], said["base.name"]) == ("${VERSION}", "${REVISION}", "${BASE}")
