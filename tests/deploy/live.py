@@ -181,21 +181,34 @@ class Live:
         return rules if all(rule["health"] == "ok" for rule in rules) else []
 
     def stalled(self) -> Iterator[str]:
-        """A broker that takes no rankings any more makes the alert for it fire, and it resolves afterwards."""
-        self._output_takes("--add-config", "min.insync.replicas=2")
+        """A broker that answers nobody makes the alerts for it fire; they resolve, and nothing is lost."""
+        (kafka,) = self.project.containers("kafka")
+        self._pause_while_records_wait(kafka)
         began = time.monotonic()
-        self._fires("StreamRankNoPublish", 300)
-        yield f"StreamRankNoPublish fired {time.monotonic() - began:.0f} s after rankings were refused"
-        yield f"firing then: {', '.join(self._firing())}"
-        self._output_takes("--delete-config", "min.insync.replicas")
+        expected = ("StreamRankNoneReady", "StreamRankNoPublish")
+        for alert in expected:
+            self._fires(alert, 300)
+            yield f"{alert} fired {time.monotonic() - began:.0f} s after Kafka was paused"
+        (worker, *_) = self.workers
+        yield f"by then a worker said: {self.project.get(worker, 8000, '/readyz').strip()}"
+        self.project.docker("unpause", kafka)
         began = time.monotonic()
-        wait_until("it is over", lambda: "StreamRankNoPublish" not in self._firing(), 300)
-        yield f"over {time.monotonic() - began:.0f} s after they were taken again"
+        wait_until(
+            "they are over", lambda: not {"StreamRankNoneReady", "StreamRankNoPublish"} & set(self._firing()), 300
+        )
+        yield f"over {time.monotonic() - began:.0f} s after it went on"
         yield self._audited("--up-to", "committed")
 
-    def _output_takes(self, *change: str) -> None:
-        where = ["--entity-type", "topics", "--entity-name", "rankings"]
-        self.project.kafka("kafka-configs.sh", "--alter", *where, *change)
+    def _pause_while_records_wait(self, kafka: str) -> None:
+        """Pause the broker at a moment of which the workers know that records wait; nearly every one is."""
+        while True:
+            self.project.docker("pause", kafka)
+            time.sleep(5)
+            every = [self.project.json(worker, 8000, "/status")["partitions"] for worker in self.workers]
+            if any(lag["records"] for each in every for lag in each.values()):
+                return
+            self.project.docker("unpause", kafka)
+            time.sleep(5)
 
     def frozen(self) -> Iterator[str]:
         """Workers that stand still fire another one, and go on or are started again."""

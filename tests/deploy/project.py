@@ -5,11 +5,10 @@ import os
 import subprocess
 import time
 from collections.abc import Callable, Mapping
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
-from urllib.request import ProxyHandler, build_opener
 
-_DIRECT = build_opener(ProxyHandler({}))
 _KAFKA = "/opt/kafka/bin"
 
 
@@ -65,8 +64,12 @@ class Project:
     def get(self, container: str, port: int, path: str) -> str:
         """Return what a published port of a container answers."""
         (at,) = self.inspect(container)["NetworkSettings"]["Ports"][f"{port}/tcp"]
-        with _DIRECT.open(f"http://127.0.0.1:{at['HostPort']}{path}", timeout=10) as answer:
-            return str(answer.read().decode())
+        connection = HTTPConnection("127.0.0.1", int(at["HostPort"]), timeout=10)
+        try:
+            connection.request("GET", path)
+            return connection.getresponse().read().decode()
+        finally:
+            connection.close()
 
     def json(self, container: str, port: int, path: str) -> Any:
         """Return the JSON that a published port of a container answers."""
