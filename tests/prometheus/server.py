@@ -74,7 +74,7 @@ class Prometheus:
 
     def fired(self, since: float) -> set[str]:
         """The names of the alerts that have fired since a time."""
-        window = f"[{max(1, round(time.time() - since))}s]"
+        window = f"[{max(1, int(time.time() - since))}s]"
         fired = self.query(f'max_over_time(ALERTS{{alertstate="firing"}}{window})')
         return {labels["alertname"] for labels, _ in fired}
 

@@ -58,6 +58,7 @@ def watched(kafka: Broker, needs_prometheus: None, tmp_path_factory: pytest.Temp
         with prometheus(folder, [service.port], hurry=200, windows=False) as server:
             # From here on Prometheus has seen all counters at 0.
             server.until(lambda: server.query("streamrank_ready == 1"), "the service is seen to be ready")
+            server.until(lambda: not server.firing(), "nothing is the matter")
             began = time.time()
             (versions / "3").mkdir()
             (versions / "3" / "saved_model.pb").write_bytes(b"no model")
