@@ -19,7 +19,6 @@ from tests.deploy.project import Project, wait_until
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 120
 STREAM_S = 10  # how long records flow through what a step has changed
-_TOPICS = ("records", "rankings")
 
 
 class Live:
