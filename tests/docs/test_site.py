@@ -98,6 +98,18 @@ def test_no_page_is_missing(built: Path) -> None:
     assert "StreamRank, `exactly_once`" in documentation.benchmarks()
 
 
+def test_the_readme_leads_to_every_page() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    pages = {f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md")}
+
+    # These are in the README itself.
+    assert {page for page in pages if f"]({page}" not in readme} == {
+        "docs/index.md",
+        "docs/metrics.md",
+        "docs/settings.md",
+    }
+
+
 def test_no_page_fetches_anything_from_elsewhere(built: Path, pages: list[Page]) -> None:
     styles = [(path, in_styles(path.read_text(encoding="utf-8"))) for path in built.rglob("*.css")]
 
