@@ -97,6 +97,18 @@ def test_prometheus_asks_for_workers_by_their_name_and_port() -> None:
     assert (where["names"], where["type"], where["port"]) == (["worker"], "A", port)
 
 
+def test_prometheus_keeps_exemplars_and_what_its_image_says_besides() -> None:
+    """A command replaces that of the image, whole."""
+    prometheus = SERVICES["prometheus"]
+    mounted = [volume["target"] for volume in prometheus["volumes"] if isinstance(volume, dict)]
+
+    assert prometheus["command"] == [
+        f"--config.file={mounted[0]}",
+        f"--storage.tsdb.path={prometheus['volumes'][0].partition(':')[2]}",
+        "--enable-feature=exemplar-storage",
+    ]
+
+
 def test_topics_are_made_under_the_names_that_the_others_know_them_by() -> None:
     made = SERVICES["topics"]["environment"]
 
