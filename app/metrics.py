@@ -104,6 +104,7 @@ _CATALOGUE = (
     MetricInfo("streamrank_out_of_memory_total", "counter", (), "batches split because the device's memory ran out"),
     MetricInfo("streamrank_padding_rows_total", "counter", (), "rows added only to fill a batch up"),
     MetricInfo("streamrank_in_flight_records", "gauge", (), "records fetched and not yet committed"),
+    MetricInfo("streamrank_input_partitions", "gauge", ("topic",), "partitions that the input topic has, read or not"),
     MetricInfo(
         "streamrank_consumer_lag_records",
         "gauge",
@@ -338,6 +339,10 @@ class Metrics:
     def in_flight(self, records: Callable[[], float]) -> None:
         """Ask *records* for the figure at every scrape."""
         self._made["streamrank_in_flight_records"].set_function(records)
+
+    def input_partitions(self, topic: str, count: int) -> None:
+        """Tell how many partitions the input topic has, whoever reads them."""
+        self._child("streamrank_input_partitions", topic).set(count)
 
     def lag(self, topic: str, partition: int, records: int, seconds: float) -> None:
         """Tell how far a partition is behind."""

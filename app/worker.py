@@ -323,7 +323,7 @@ class Worker:
         self._watch(self._standstill.run())
         await app.start()
         ends = EndOffsets(self._brokers.client)
-        lag = LagWatch(app.chunk_consumer, ends, kafka.input_topic, self._metrics, on_look=self._catch_up.look)
+        lag = LagWatch(app.chunk_consumer, ends, kafka.input_topic, self._metrics, on_look=self._look)
         self._health.serving = serving = Serving(app.chunk_consumer, pipeline, scorer, lag, self._brokers.topics)
         watchdog = Watchdog(
             serving,
@@ -336,6 +336,12 @@ class Worker:
             self._watch(watch)
         if self._standings is not None:
             self._watch(self._standings.run())
+
+    def _look(self, lag_seconds: float) -> None:
+        """Told of every look at the lag, once a second."""
+        self._catch_up.look(lag_seconds)
+        topic = self._settings.kafka.input_topic
+        self._metrics.input_partitions(topic, self._brokers.client.partition_count(topic))
 
     def _watch(self, watch: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(watch)

@@ -54,8 +54,8 @@ def _variables() -> Iterator[dict[str, Any]]:
     }
     everything = {"text": "All", "value": "$__all"}
     asked = (
-        ("job", "Job", "label_values(streamrank_ready, job)", everything),
-        ("instance", "Worker", 'label_values(streamrank_ready{job=~"$job"}, instance)', everything),
+        ("job", "Job", 'label_values(up{app="streamrank"}, job)', everything),
+        ("instance", "Worker", 'label_values(up{app="streamrank", job=~"$job"}, instance)', everything),
         (
             "stage",
             "Stage",
@@ -75,7 +75,8 @@ def _variables() -> Iterator[dict[str, Any]]:
             "sort": 1,
             "multi": current is everything,
             "includeAll": current is everything,
-            "allValue": ".+" if current is everything else None,
+            # Grafana puts in all that it lists; `.+` would be the jobs of others, too.
+            "allValue": None,
             "current": current,
         }
 
@@ -143,6 +144,8 @@ def _targets(panel: Panel) -> Iterator[dict[str, Any]]:
             target |= {"instant": True, "format": "table"}
         elif panel.kind == "heatmap":
             target |= {"format": "heatmap"}
+        if panel.exemplars and place == 0:  # the same for all of them
+            target |= {"exemplar": True}
         yield target
 
 

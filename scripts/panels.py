@@ -23,6 +23,7 @@ class Panel:
         stacked: the series add up to something.
         falling: low values are the bad ones.
         label: for a stat that shows a label's text instead of a figure.
+        exemplars: records whose traces are known are shown beside the figures.
     """
 
     title: str
@@ -35,6 +36,7 @@ class Panel:
     stacked: bool = False
     falling: bool = False
     label: bool = False
+    exemplars: bool = False
 
 
 def rate(metric: str, by: str = "", more: str = "") -> str:
@@ -213,8 +215,11 @@ ROWS: dict[str, Sequence[Panel]] = {
         ),
         Panel(
             "Partitions",
-            "That some worker reads. Fewer than before: records of the others wait for nobody.",
-            {"{{job}}": f"job:streamrank_partitions:count{{{JOB}}}"},
+            "Those that some worker reads, and all of the input topic. Fewer: records of the others wait for nobody.",
+            {
+                "{{job}} read": f"job:streamrank_partitions:count{{{JOB}}}",
+                "{{topic}} has": "max by (topic) (streamrank_input_partitions{@})",
+            },
         ),
         Panel(
             "Partitions of each worker",
@@ -234,10 +239,11 @@ ROWS: dict[str, Sequence[Panel]] = {
         ),
         Panel(
             "Quantiles",
-            "From record to confirmation, and what was promised.",
+            "From record to confirmation, and what was promised. Points: records that were traced.",
             quantiles("streamrank_end_to_end_seconds") | {"target": "streamrank:end_to_end_seconds:p99_target"},
             unit="s",
             width=12,
+            exemplars=True,
         ),
         Panel(
             "Stage $stage",

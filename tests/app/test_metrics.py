@@ -145,6 +145,13 @@ def test_the_lag_of_a_partition_is_shown_until_it_is_somebody_elses():
     assert found["streamrank_consumer_lag_seconds", "1", "in"] == 2.5
 
 
+def test_the_partitions_of_the_input_are_shown_whoever_reads_them():
+    metrics = Metrics()
+    metrics.input_partitions("in", 4)
+    metrics.input_partitions("in", 6)
+    assert samples(metrics)["streamrank_input_partitions", "in"] == 6
+
+
 def test_what_is_in_flight_is_asked_for_at_every_scrape():
     metrics, figures = Metrics(), iter([3, 4])
     metrics.in_flight(lambda: next(figures))

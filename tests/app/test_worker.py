@@ -122,6 +122,7 @@ async def test_exactly_once_rankings_dead_letters_and_offsets_are_committed_toge
         # Nothing but markers and aborted records comes after the last record.
         await write(False, 8, 8, 8, 8)
         await run.until(lambda: [lag.records for lag in run.health.serving.lag.partitions.values()] == [0, 0, 0, 0])
+        assert samples(run.worker._metrics)["streamrank_input_partitions", topics.input] == 4
         committed = await asyncio.to_thread(topics.client.committed_offsets, topics.input, topics.group)
         assert committed == await asyncio.to_thread(topics.client.end_offsets, topics.input)
         await write(True, 4)

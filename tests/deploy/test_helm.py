@@ -109,6 +109,20 @@ def test_whoever_is_looked_for_by_labels_is_found(name: str) -> None:
         assert scaled["spec"]["scaleTargetRef"]["name"] == objects["Deployment"]["metadata"]["name"]
 
 
+def test_two_releases_are_two_jobs_and_the_rules_know_both() -> None:
+    """A job is a group of workers, and two namespaces may have releases of one name."""
+    objects = rendered("everything")
+    monitor = objects["ServiceMonitor"]["spec"]
+    (endpoint,) = monitor["endpoints"]
+    given = {each["targetLabel"]: each for each in endpoint["relabelings"]}
+
+    assert monitor["jobLabel"] == "app.kubernetes.io/instance"
+    assert monitor["jobLabel"] in objects["Service"]["metadata"]["labels"]
+    assert given["job"]["sourceLabels"] == ["__meta_kubernetes_namespace", "job"]
+    (scraped,) = yaml.safe_load((ROOT / "config" / "prometheus.yml").read_text())["scrape_configs"]
+    assert scraped["relabel_configs"] == [{"target_label": "app", "replacement": given["app"]["replacement"]}]
+
+
 def test_an_upgrade_finds_the_pods_of_the_version_before() -> None:
     """What is looked for by has no version in it; that of a Deployment could not even be changed."""
     objects = rendered("secured")

@@ -4,7 +4,7 @@ import re
 from html import escape
 from typing import Any
 
-from tests.prometheus.panels import dashboard, queries
+from tests.prometheus.panels import dashboard, filled_in, first_shown, queries
 from tests.prometheus.server import Prometheus
 
 Series = list[tuple[str, list[tuple[float, float]]]]
@@ -26,6 +26,7 @@ p { margin: 2px 0 } .stat { font-size: 22px } .empty { background: #eee }
 def picture(server: Prometheus, start: float, end: float) -> str:
     """Return the page, with the data between two times."""
     parts = []
+    variables = first_shown(server.label_values)
     for panel in dashboard()["panels"]:
         place = panel["gridPos"]
         left, top = place["x"] * CELL, place["y"] * CELL // 2
@@ -33,7 +34,7 @@ def picture(server: Prometheus, start: float, end: float) -> str:
         if panel["type"] == "row":
             parts.append(f'<h2 style="left:{left}px;top:{top + 8}px">{escape(panel["title"])}</h2>')
             continue
-        series = _series(server, panel, start, end)
+        series = _series(server, panel, variables, start, end)
         parts.append(
             f'<figure class="{"" if series else "empty"}"'
             f' style="left:{left}px;top:{top}px;width:{width}px;height:{height}px">'
@@ -45,10 +46,10 @@ def picture(server: Prometheus, start: float, end: float) -> str:
     return f"<!doctype html><meta charset=utf-8><style>{style}</style><main>{''.join(parts)}</main>"
 
 
-def _series(server: Prometheus, panel: dict[str, Any], start: float, end: float) -> Series:
+def _series(server: Prometheus, panel: dict[str, Any], variables: dict[str, str], start: float, end: float) -> Series:
     found = []
     for query in queries(panel):
-        for labels, points in server.ranges(query.expression, start, end):
+        for labels, points in server.ranges(filled_in(query.expression, variables), start, end):
             if points:
                 found.append((_named(query.legend, labels), points))
     return found

@@ -64,6 +64,10 @@ class Prometheus:
             for each in data["result"]
         ]
 
+    def label_values(self, selector: str, label: str) -> list[str]:
+        """The values that a label has in the series that a selector finds."""
+        return self.get(f"/api/v1/label/{label}/values", **{"match[]": selector})
+
     def rules(self) -> list[dict[str, Any]]:
         """Every rule, with its health and what it gave."""
         return [rule for group in self.get("/api/v1/rules")["groups"] for rule in group["rules"]]
@@ -93,7 +97,7 @@ class Prometheus:
 
 @contextmanager
 def prometheus(folder: Path, ports: Sequence[int], *, hurry: int = 1, windows: bool = True) -> Iterator[Prometheus]:
-    """Start one that looks every second at services on these *ports*.
+    """Start one that looks every second at services on these *ports*, and at itself.
 
     Args:
         folder: for its configuration, data and log; an empty one.
@@ -107,10 +111,13 @@ def prometheus(folder: Path, ports: Sequence[int], *, hurry: int = 1, windows: b
     # There is no name server that would answer with the tests' services.
     del job["dns_sd_configs"]
     job["static_configs"] = [{"targets": [f"127.0.0.1:{port}" for port in ports]}]
+    (port,) = free_ports(1)
+    # Others' targets, as every Prometheus has them, must not count among the workers.
+    itself = {"job_name": "prometheus", "static_configs": [{"targets": [f"127.0.0.1:{port}"]}]}
+    config["scrape_configs"].append(itself)
     (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
     for name in RULE_FILES:
         (folder / name).write_text(hurried((CONFIG / name).read_text(), hurry, windows=windows))
-    (port,) = free_ports(1)
     command = [
         program("prometheus") or "prometheus",
         f"--config.file={folder / 'prometheus.yml'}",

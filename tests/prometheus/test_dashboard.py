@@ -17,7 +17,7 @@ from tests.broker.topics import fresh_topics
 from tests.browser.chromium import Chrome, tab
 from tests.e2e.conftest import record
 from tests.e2e.service import Service, environment
-from tests.prometheus.panels import DASHBOARD, Query, dashboard, filled_in, panels, queries
+from tests.prometheus.panels import DASHBOARD, Query, choices, dashboard, filled_in, first_shown, panels, queries
 from tests.prometheus.picture import picture
 from tests.prometheus.programs import promtool
 from tests.prometheus.rules import alerts, metrics_in, recordings
@@ -37,6 +37,10 @@ class Watched:
     prometheus: Prometheus
     service: Service
     began: float
+
+    def shown(self, expression: str) -> list[tuple[dict[str, str], float]]:
+        """What the dashboard gets for an expression of its own when it is opened."""
+        return self.prometheus.query(filled_in(expression, first_shown(self.prometheus.label_values)))
 
 
 @pytest.fixture(scope="module")
@@ -75,41 +79,50 @@ def watched(kafka: Broker, needs_prometheus: None, tmp_path_factory: pytest.Temp
 
 @pytest.mark.parametrize("query", [query for query in QUERIES if query.panel not in WITHOUT_DATA], ids=str)
 def test_a_panel_has_data(watched: Watched, query: Query):
-    server = watched.prometheus
-    server.until(lambda: server.query(query.expression), f"data for {query.expression}")
+    watched.prometheus.until(lambda: watched.shown(query.expression), f"data for {query.expression}")
 
 
 @pytest.mark.parametrize("query", [query for query in QUERIES if query.panel in WITHOUT_DATA], ids=str)
 def test_a_panel_of_another_mode_is_understood(watched: Watched, query: Query):
-    assert watched.prometheus.query(query.expression) == []
+    assert watched.shown(query.expression) == []
 
 
 def test_what_the_legends_name_is_there(watched: Watched):
     for query in QUERIES:
         wanted = set(re.findall(r"{{(\w+)}}", query.legend))
-        for labels, _ in watched.prometheus.query(query.expression):
+        for labels, _ in watched.shown(query.expression):
             assert wanted <= labels.keys(), query
 
 
 def test_the_figures_are_those_of_what_was_sent(watched: Watched):
     server = watched.prometheus
-    asked = filled_in('sum by (reason) (streamrank_dead_letters_total{job=~"$job"}) > 0')
-    assert server.query(asked) == [({"reason": "invalid_json"}, 80)]
+    refused = 'sum by (reason) (streamrank_dead_letters_total{job=~"$job"}) > 0'
+    assert watched.shown(refused) == [({"reason": "invalid_json"}, 80)]
     assert server.query('streamrank_records_total{outcome="published"}')[0][1] == 512
     share = 'job_outcome:streamrank_records:ratio_rate5m{outcome="dead_lettered"}'
     server.until(lambda: server.query(share)[0][1] == pytest.approx(80 / 592), "the share of dead letters")
 
 
 def test_the_choices_at_the_top_have_something_to_choose_from(watched: Watched):
-    chosen = {}
-    for variable in dashboard()["templating"]["list"]:
-        if variable["type"] == "query":
-            metric, label = re.fullmatch(r"label_values\((.+), (\w+)\)", variable["query"]["query"]).groups()
-            found = watched.prometheus.get(f"/api/v1/label/{label}/values", **{"match[]": filled_in(metric)})
-            chosen[variable["name"]] = set(found)
-    assert chosen["job"] == {"streamrank"}
-    assert chosen["instance"] == {f"127.0.0.1:{watched.service.port}"}
-    assert chosen["stage"] == {"decode", "queue", "predict", "encode", "publish"}
+    listed = choices(watched.prometheus.label_values)
+    assert listed["job"] == ["streamrank"]
+    assert listed["instance"] == [f"127.0.0.1:{watched.service.port}"]
+    assert {*listed["stage"]} == {"decode", "queue", "predict", "encode", "publish"}
+
+
+def test_the_targets_of_others_are_not_counted_among_the_workers(watched: Watched):
+    server = watched.prometheus
+    server.until(lambda: server.query('up{job="prometheus"} == 1'), "another job is scraped")
+    (workers,) = [query for query in QUERIES if query.panel == "Workers"]
+    assert watched.shown(workers.expression) == [({}, 1)]
+    memory = watched.shown('process_resident_memory_bytes{job=~"$job"}')
+    assert {labels["job"] for labels, _ in memory} == {"streamrank"}
+
+
+def test_the_service_tells_how_many_partitions_there_are_and_reads_all_of_them(watched: Watched):
+    server = watched.prometheus
+    assert [value for _, value in server.query("streamrank_input_partitions")] == [4]
+    server.until(lambda: server.query("job:streamrank_partitions:count == 4"), "all are read")
 
 
 def test_every_rule_is_evaluated(watched: Watched):
@@ -150,6 +163,16 @@ def test_panels_ask_for_metrics_that_there_are_and_every_metric_has_a_panel():
     shown = asked | set().union(*(metrics_in(recordings()[name]) for name in asked & recordings().keys()))
     families = {name.removesuffix("_bucket").removesuffix("_sum").removesuffix("_count") for name in shown}
     assert {name.removesuffix("_bucket").removesuffix("_sum").removesuffix("_count") for name in names()} <= families
+
+
+def test_traces_are_shown_beside_the_latency_and_once():
+    asked = [
+        (panel["title"], target["legendFormat"])
+        for panel in panels()
+        for target in panel["targets"]
+        if target.get("exemplar")
+    ]
+    assert asked == [("Quantiles", "p50")]
 
 
 def test_panels_lie_beside_each_other_and_are_described():

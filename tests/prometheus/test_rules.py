@@ -1,6 +1,7 @@
 """The configuration, the rules and what belongs to each alert."""
 
 import re
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,9 @@ from tests.prometheus.rules import CONFIG, RULE_FILES, alerts, hurried, metrics_
 HERE = Path(__file__).parent
 RUNBOOKS = Path(__file__).parents[2] / "docs" / "runbooks.md"
 UNIT_TESTS = HERE / "alerts.test.yml"
+SECONDS = {"s": 1, "m": 60, "h": 3600}
+# Behind a comparison or a parenthesis a threshold, a quantile or a target; in brackets a window; after `for` a wait.
+NUMBER = re.compile(r"(?:(?<=[<>=] )|(?<=\()|(?<=\[)|(?<=for: ))(\d+(?:\.\d+)?)([smh]?)\b")
 # Of Prometheus's own making, or of every process's.
 OTHERS = {
     *("up", "ALERTS"),
@@ -32,14 +36,38 @@ def sections() -> dict[str, str]:
     return dict(part.split("\n", 1) for part in parts)
 
 
-def unit_tests(alert: str, folder: Path) -> Path:
-    """Write the unit tests of one alert to *folder*, where the rules lie, too."""
+def askers(name: str) -> set[str]:
+    """The alerts that ask for what is recorded under a name, by themselves or by other recorded figures."""
+    wanted = {name}
+    for other, expression in recordings().items():  # in the order in which they are built upon each other
+        if metrics_in(expression) & wanted:
+            wanted.add(other)
+    return {alert for alert, rule in alerts().items() if metrics_in(rule["expr"]) & wanted}
+
+
+def mutations(text: str, begin: str, end: str) -> Iterator[tuple[str, str]]:
+    """Yield rules in which one number between two marks is another, after what it is now.
+
+    Counts move by one at least, for half a worker more is no other threshold.
+    """
+    start = text.index(begin)
+    stop = text.find(end, start + len(begin))
+    for place in NUMBER.finditer(text, start, len(text) if stop < 0 else stop):
+        value, unit = float(place[1]), place[2]
+        step = value / 2 if unit or value % 1 else max(1, value / 2)
+        for other in (value - step, value + step):
+            written = f"{other * SECONDS[unit]:g}s" if unit else f"{other:g}"
+            yield f"{written} for {place[0]}", f"{text[: place.start()]}{written}{text[place.end() :]}"
+
+
+def unit_tests(chosen: Collection[str], folder: Path) -> Path:
+    """Write the unit tests of some alerts to *folder*, where the rules lie, too."""
     tests = yaml.safe_load(UNIT_TESTS.read_text())
     tests["rule_files"] = list(RULE_FILES)
     tests["tests"] = [
         {**test, "alert_rule_test": own}
         for test in tests["tests"]
-        if (own := [each for each in test["alert_rule_test"] if each["alertname"] == alert])
+        if (own := [each for each in test["alert_rule_test"] if each["alertname"] in chosen])
     ]
     (folder / "tests.yml").write_text(yaml.safe_dump(tests))
     return folder / "tests.yml"
@@ -70,22 +98,27 @@ def test_every_alert_fires_when_it_should_and_says_what_it_should():
 
 @pytest.mark.usefixtures("needs_prometheus")
 @pytest.mark.parametrize("alert", alerts())
-def test_an_alert_whose_threshold_moves_fails_its_unit_tests(alert: str, tmp_path: Path):
-    """Every number of an expression is held by a test: moved up or down a lot, one of them fails."""
+def test_an_alert_of_which_a_number_moves_fails_its_unit_tests(alert: str, tmp_path: Path):
+    """Thresholds, windows and waits are held by tests: half as much, or half as much again, fails one of them."""
     text = (CONFIG / "alerts.yml").read_text()
-    rule = alerts()[alert]
-    begin = text.index(f"- alert: {alert}\n")
-    number = re.compile(r"(?<=[<>=] )\d+(?:\.\d+)?")
     (tmp_path / "recording.yml").write_text((CONFIG / "recording.yml").read_text())
-    tests = unit_tests(alert, tmp_path)
-    # Without one it compares with another series, and the tests have series on both sides of that.
-    for place in number.finditer(text, begin, text.index("labels:", begin)):
-        value = float(place[0])
-        for other in (value * 100 + 5000, value / 100 - 1):
-            moved = f"{text[: place.start()]}{other:g}{text[place.end() :]}"
-            (tmp_path / "alerts.yml").write_text(moved)
-            status, _ = promtool("test", "rules", tests)
-            assert status != 0, f"{rule['expr']}: {place[0]} may as well be {other:g}"
+    tests = unit_tests({alert}, tmp_path)
+    for what, moved in mutations(text, f"- alert: {alert}\n", "labels:"):
+        (tmp_path / "alerts.yml").write_text(moved)
+        status, _ = promtool("test", "rules", tests)
+        assert status != 0, f"{alert} may as well have {what}"
+
+
+@pytest.mark.usefixtures("needs_prometheus")
+@pytest.mark.parametrize("name", [name for name in recordings() if askers(name)])
+def test_a_recorded_figure_of_which_a_number_moves_fails_the_unit_tests_of_its_alerts(name: str, tmp_path: Path):
+    text = (CONFIG / "recording.yml").read_text()
+    (tmp_path / "alerts.yml").write_text((CONFIG / "alerts.yml").read_text())
+    tests = unit_tests(askers(name), tmp_path)
+    for what, moved in mutations(text, f"- record: {name}\n", "- record:"):
+        (tmp_path / "recording.yml").write_text(moved)
+        status, _ = promtool("test", "rules", tests)
+        assert status != 0, f"{name} may as well have {what}"
 
 
 def test_every_alert_has_unit_tests_in_which_it_fires_and_in_which_it_does_not():
