@@ -5,10 +5,11 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from opentelemetry.trace import Span, format_span_id, format_trace_id
+from opentelemetry.trace import Span
 
 from app.errors import Reason, RejectedRecord
 from app.kafka.chunk import Chunk
+from app.tracing.logs import fields
 
 logger = logging.getLogger(__name__)
 
@@ -35,10 +36,4 @@ class RefusalLog:
         self._written[why.reason] = now
         where: dict[str, Any] = {"topic": chunk.tp.topic, "partition": chunk.tp.partition, "offset": offset}
         verdict = {"stage": str(why.stage), "reason": str(why.reason)}
-        logger.info("a record is refused", extra=where | verdict | ids(span))
-
-
-def ids(span: Span) -> dict[str, str]:
-    """Return the fields by which a log line is found together with a trace."""
-    context = span.get_span_context()
-    return {"trace_id": format_trace_id(context.trace_id), "span_id": format_span_id(context.span_id)}
+        logger.info("a record is refused", extra=where | verdict | fields(span))
