@@ -52,6 +52,18 @@ def test_variables_that_do_not_fit_stop_the_start(environ, variables: dict[str, 
         start_tracing(environ({"OTEL_TRACES_EXPORTER": "otlp"} | variables), group="g", batch_rows=1)
 
 
+def test_a_sampler_of_somebodys_own_stops_the_start(environ, monkeypatch: pytest.MonkeyPatch):
+    from opentelemetry.sdk.trace import sampling
+
+    monkeypatch.setitem(sampling._KNOWN_SAMPLERS, "always_on", sampling.AlwaysRecordSampler(sampling.ALWAYS_OFF))
+    with pytest.raises(
+        StartFailed, match=r"OTEL_TRACES_SAMPLER gives AlwaysRecordSampler\{.*must be one of always_on,"
+    ):
+        start_tracing(
+            environ({"OTEL_TRACES_EXPORTER": "otlp", "OTEL_TRACES_SAMPLER": "always_on"}), group="g", batch_rows=1
+        )
+
+
 @pytest.mark.parametrize(
     ("variables", "name"),
     [

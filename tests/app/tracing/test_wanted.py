@@ -21,6 +21,8 @@ ENDPOINT = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://somebody:secret@collector:431
         (ENDPOINT | {"OTEL_SDK_DISABLED": "TRUE"}, None),
         (ENDPOINT | {"OTEL_SDK_DISABLED": "false"}, "OTEL_EXPORTER_OTLP_ENDPOINT"),
         (ENDPOINT | {"OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf"}, "OTEL_EXPORTER_OTLP_ENDPOINT"),
+        (ENDPOINT | {"OTEL_TRACES_SAMPLER": "TraceIdRatio"}, "OTEL_EXPORTER_OTLP_ENDPOINT"),
+        (ENDPOINT | {"OTEL_TRACES_SAMPLER": ""}, "OTEL_EXPORTER_OTLP_ENDPOINT"),
     ],
 )
 def test_an_endpoint_or_the_exporter_asks_for_traces_and_a_no_counts_more(
@@ -43,3 +45,11 @@ def test_an_endpoint_or_the_exporter_asks_for_traces_and_a_no_counts_more(
 def test_a_way_out_that_there_is_not_is_refused_by_name(environ: dict[str, str], words: str):
     with pytest.raises(StartFailed, match=words):
         wanted(ENDPOINT | environ)
+
+
+@pytest.mark.parametrize("sampler", ["parentbased_traceidration", "jaeger_remote", "xray", " always_off"])
+def test_a_sampler_that_there_is_not_is_refused_by_name(sampler: str):
+    """The SDK, which takes names as they are written, would trace everything."""
+    words = f"OTEL_TRACES_SAMPLER={sampler}: must be one of always_on, always_off, traceidratio, parentbased_always_on,"
+    with pytest.raises(StartFailed, match=words):
+        wanted(ENDPOINT | {"OTEL_TRACES_SAMPLER": sampler})
