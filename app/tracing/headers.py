@@ -11,12 +11,15 @@ TRACESTATE = "tracestate"
 
 _SAMPLED = 1
 _TRACE_ID = slice(3, 35)
-_FORMAT = re.compile(rb"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-([0-9a-f]{2})(?:-.*)?", re.DOTALL)
-_UNTRACED = re.compile(rb"00-[0-9a-f]{32}-[0-9a-f]{16}-00")
+_IDS = rb"-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-"
+# No version is called ff, and in version 00 nothing follows the flags. In later ones something may, up to the 512
+# characters in all beyond which OpenTelemetry's reader would log a warning for each record.
+_FORMAT = re.compile(rb"(?!ff|00.{54})[0-9a-f]{2}" + _IDS + rb"([0-9a-f]{2})(?:-.{0,456})?")
+_UNTRACED = re.compile(rb"00" + _IDS + rb"00")
 
 
 class Brought(NamedTuple):
-    """What a record says of the trace that it is part of; whether that is well-formed shows when it is read in full.
+    """What a record says of the trace that it is part of.
 
     Attributes:
         traceparent: the header's value.

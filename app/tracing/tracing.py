@@ -65,12 +65,14 @@ class Tracing:
             if record.headers and choice.follows and plainly_untraced(record.headers):
                 continue
             there = brought(record.headers) if record.headers else None
-            if there is not None:
-                if choice.goes_on(there):
-                    consumed[record.offset] = self._consume(chunk, record, _parent(there, record.headers))
-            elif begins and (trace_id := choice.draw()) is not None:
+            if there is not None and not choice.goes_on(there):
+                continue
+            parent = _parent(there, record.headers) if there is not None else None
+            if parent is None:
+                if not begins or (trace_id := choice.draw()) is None:
+                    continue
                 self._ids.drawn = trace_id
-                consumed[record.offset] = self._consume(chunk, record, Context())
+            consumed[record.offset] = self._consume(chunk, record, parent or Context())
         return ChunkTrace(self._tracer, consumed, self._refusals) if consumed else None
 
     def _consume(self, chunk: Chunk, record: Incoming, parent: Context) -> Span:
@@ -117,6 +119,7 @@ class Tracing:
             handler.removeFilter(self._log_filter)
 
 
-def _parent(there: Brought, headers: Headers) -> Context:
-    # Empty where the propagator, which knows the format better, sees nothing in it.
-    return _propagator.extract(carrier(there.traceparent, headers), Context())
+def _parent(there: Brought, headers: Headers) -> Context | None:
+    """Return what a span here is the child of; None where the propagator, which has the last word, sees nothing."""
+    # Empty, it would begin a trace that the sampler was never asked about.
+    return _propagator.extract(carrier(there.traceparent, headers), Context()) or None

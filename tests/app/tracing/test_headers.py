@@ -44,14 +44,20 @@ def test_of_several_the_last_counts():
 
 @given(headers=HEADERS)
 @example(headers=[("traceparent", TRACED[1] + b"-\xff"), ("tracestate", b"\xff\x00=,")])
+@example(headers=[("traceparent", b"01" + TRACED[1][2:] + b"-\xff"), ("tracestate", b"\xff\x00=,")])
+@example(headers=[("traceparent", b"01" + TRACED[1][2:] + b"-" + 456 * b"x")])
+@example(headers=[("traceparent", b"01" + TRACED[1][2:] + b"-" + 457 * b"x")])
+@example(headers=[("traceparent", b"ff" + TRACED[1][2:])])
+@example(headers=[("traceparent", b"ff" + UNTRACED[1][2:])])
+@example(headers=[("traceparent", f"00-{TRACE}-{16 * '0'}-00".encode())])
 def test_whatever_a_record_brings_is_read_without_complaint_and_as_opentelemetry_does(headers):
     there = brought(headers)
     assert not plainly_untraced(headers) or (there is not None and not there.sampled)
-    if there is None:
-        return
-    read = get_current_span(TraceContextTextMapPropagator().extract(carrier(there.traceparent, headers), Context()))
+    traceparent = dict(headers).get("traceparent") or b""
+    read = get_current_span(TraceContextTextMapPropagator().extract(carrier(traceparent, headers), Context()))
     context = read.get_span_context()
-    if context.is_valid:
+    assert (there is not None) == context.is_valid
+    if there is not None:
         assert (context.trace_id, bool(context.trace_flags.sampled)) == (there.trace_id, there.sampled)
 
 
