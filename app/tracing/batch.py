@@ -9,6 +9,7 @@ from app.batching import Slice
 from app.scored import Scored
 from app.scoring import Rows
 from app.tracing import attributes
+from app.tracing.failure import failed
 
 Run = Callable[[Sequence[Slice[Rows]]], Awaitable[list[Scored]]]
 
@@ -42,8 +43,13 @@ class TracedBatches:
         )
         for span in records:
             span.add_link(batch.get_span_context())
-        with use_span(batch, end_on_exit=True):
-            return await self._run(slices)
+        # By itself it would tell the error's text and where it was raised, and texts may hold values of records.
+        with use_span(batch, end_on_exit=True, record_exception=False, set_status_on_exception=False):
+            try:
+                return await self._run(slices)
+            except BaseException as error:
+                failed(batch, type(error).__name__)
+                raise
 
 
 def _records(slices: Sequence[Slice[Rows]]) -> list[Span]:

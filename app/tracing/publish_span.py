@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 
-from opentelemetry.trace import Span, StatusCode, set_span_in_context
+from opentelemetry.trace import Span, set_span_in_context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+from app.tracing.failure import failed
 
 _propagator = TraceContextTextMapPropagator()
 
@@ -25,8 +27,7 @@ class PublishSpan:
         self.context: Mapping[str, str] = context
 
     def end(self, error: str | None = None) -> None:
-        """End it; *error* says why the record is not there."""
+        """End it; *error* is the kind of what keeps the record from being there."""
         if error is not None:
-            self._span.set_status(StatusCode.ERROR, error)
-            self._span.set_attribute("error.type", error)
+            failed(self._span, error)
         self._span.end()

@@ -1,12 +1,20 @@
 """The spans of records on their way through a pipeline of real parts."""
 
+import pytest
 from opentelemetry.context import Context
-from opentelemetry.sdk.trace.sampling import DEFAULT_ON, ParentBasedTraceIdRatio, TraceIdRatioBased
+from opentelemetry.sdk.trace.sampling import (
+    DEFAULT_OFF,
+    DEFAULT_ON,
+    ParentBasedTraceIdRatio,
+    Sampler,
+    TraceIdRatioBased,
+)
 from opentelemetry.trace import StatusCode
 
 from app.deadletters.letter import read, replayed_headers
 from app.errors import ProducerLost, PublishFailed
 from app.kafka.chunk import Chunk
+from app.tracing.headers import Brought
 from models.numpy_model import NumpyModel
 from tests.app.chunks import chunk, record, row
 from tests.app.test_pipeline import DEAD_LETTERS, OUTPUT, POISON, Outlet, Rig
@@ -142,6 +150,63 @@ async def test_spans_say_neither_the_records_value_nor_its_key():
         rig.accept(chunk(record(0, row("secret-id", 1, 0, 0, 0), key=b"secret-key", headers=[TRACED])))
         await rig.wait_until_acknowledged(1)
     assert "secret" not in "".join(span.to_json() for span in kept.spans)
+
+
+SEEN = "what the model says of somebody's horse"
+
+
+class Talkative(NumpyModel):
+    """A model whose first call fails, and says what it saw."""
+
+    asked = False
+
+    def predict(self, *arguments, **named):
+        if not self.asked:
+            self.asked = True
+            raise RuntimeError(SEEN)
+        return super().predict(*arguments, **named)
+
+
+async def test_spans_of_what_fails_say_what_kind_of_failure_it_is_and_nothing_of_its_text():
+    outlet, kept = Outlet(), Kept()
+    async with Rig(Talkative(), outlet, tracing=kept.tracing) as rig:
+        rig.accept(one())
+        await rig.wait_for(lambda: bool(rig.failures))
+    batch = kept.named("batch")
+    assert (batch.status.status_code, batch.status.description) == (StatusCode.ERROR, "RuntimeError")
+    assert batch.attributes["error.type"] == "RuntimeError"
+    assert [span.events for span in kept.spans] == [()] * len(kept.spans)
+    assert SEEN not in "".join(span.to_json() for span in kept.spans)
+
+
+@pytest.mark.parametrize("sampler", [DEFAULT_OFF, DEFAULT_ON])
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        f"00-{32 * '0'}-{SPAN}-01",
+        f"00-{TRACE}-{16 * '0'}-01",
+        f"00-{TRACE}-{16 * '0'}-00",
+        f"ff-{TRACE}-{SPAN}-01",
+        f"00-{TRACE}-{SPAN}-01-more",
+        f"01-{TRACE}-{SPAN}-01-{600 * 'x'}",
+    ],
+)
+async def test_a_context_that_is_none_leaves_it_to_the_sampler_whether_a_trace_begins(sampler: Sampler, nonsense: str):
+    kept = Kept(sampler)
+    trace = kept.tracing.begin(one(None, ("traceparent", nonsense.encode())))
+    assert (trace is None) == (sampler is DEFAULT_OFF)
+    if trace is not None:
+        trace.lost()
+        assert kept.named("consume in").parent is None
+        assert kept.named("consume in").context.trace_id != int(TRACE, 16)
+
+
+def test_a_context_that_opentelemetry_alone_cannot_read_begins_nothing_behind_the_samplers_back(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    unreadable = Brought(b"ff" + TRACED[1][2:], sampled=True)
+    monkeypatch.setattr("app.tracing.tracing.brought", lambda headers: unreadable)
+    assert Kept(DEFAULT_OFF).tracing.begin(one()) is None
 
 
 async def test_the_consumer_is_the_child_of_the_producer_and_linked_to_it():
