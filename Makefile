@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 VARIANT ?= cpu
+IMAGE ?= streamrank:$(VARIANT)
 BIN := $(VENV)/bin
 SHELL := /bin/bash
 
@@ -37,8 +38,8 @@ test-gpu: ## the tests that need a GPU (makes an environment of its own in .venv
 	@$(MAKE) --no-print-directory .venv-gpu/dev-gpu.installed VENV=.venv-gpu
 	@.venv-gpu/bin/python -m pytest -m gpu $(ARGS)
 
-image: ## the Docker image, labelled with version and commit (VARIANT=gpu for NVIDIA)
-	@docker build --tag streamrank:$(VARIANT) --build-arg VARIANT=$(VARIANT) --build-arg REVISION="$$(git rev-parse HEAD)" \
+image: ## the Docker image, labelled with version and commit (VARIANT=gpu for NVIDIA, IMAGE=registry/name:tag)
+	@docker build --tag $(IMAGE) --build-arg VARIANT=$(VARIANT) --build-arg REVISION="$$(git rev-parse HEAD)" \
 		--build-arg VERSION="$$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)" $(ARGS) .
 
 compose-test: $(VENV)/dev.installed ## the committed compose file on a real Docker engine: ten minutes (ARGS="--keep")
