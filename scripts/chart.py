@@ -37,6 +37,11 @@ DECIDED_ELSEWHERE = {
 REQUIRED = ("KAFKA_BOOTSTRAP_SERVERS", "INPUT_TOPIC", "OUTPUT_TOPIC", "MODEL_PATH")
 """What has no default in a cluster: no broker is on localhost there."""
 
+_SERVER = r"(\[[0-9a-fA-F:.]+\]|[a-zA-Z0-9._-]+):[1-9][0-9]{0,4}"
+
+PATTERNS = {"KAFKA_BOOTSTRAP_SERVERS": rf"^ *{_SERVER} *(, *{_SERVER} *)*$"}
+"""How variables look that templates take apart: these ports are those of the network policy."""
+
 
 def version() -> str:
     """Return the project's version, from the one place where it is written."""
@@ -90,7 +95,8 @@ def _property(variable: Variable) -> Mapping[str, Any]:
 
 def _kind(variable: Variable) -> Mapping[str, Any]:
     if variable.name in REQUIRED:
-        return {"type": "string", "minLength": 1}
+        pattern = PATTERNS.get(variable.name)
+        return {"type": "string", "minLength": 1} if pattern is None else {"type": "string", "pattern": pattern}
     # null unsets what another file of values has set.
     if choices := _choices(variable):
         return {"enum": [*choices, None]}

@@ -234,6 +234,9 @@ def test_every_value_of_the_schema_has_its_default_in_values_yaml() -> None:
         ("settings.KAFKA_SASL_PASSWORD=hush", "KAFKA_SASL_PASSWORD"),
         ("settings.PROCESSING_GUARANTEE=exactly_onec", "PROCESSING_GUARANTEE"),
         ("settings.INPUT_TOPIC=null", "INPUT_TOPIC"),
+        ("settings.KAFKA_BOOTSTRAP_SERVERS=kafka", "KAFKA_BOOTSTRAP_SERVERS"),
+        ("settings.KAFKA_BOOTSTRAP_SERVERS=kafka:9092\\,other", "KAFKA_BOOTSTRAP_SERVERS"),
+        ("settings.KAFKA_BOOTSTRAP_SERVERS=kafka:0", "KAFKA_BOOTSTRAP_SERVERS"),
         ("replica=3", "replica"),
         ("replicas=-1", "replicas"),
         ("http.port=80", "port"),
@@ -267,6 +270,10 @@ def test_the_schema_refuses_what_is_wrong_and_names_it(option: str, said: str) -
         (["kafka.tls.caSecret=ca"], "kafka.tls: caSecret and clientSecret are used only with enabled=true"),
         (["kafka.tls.enabled=true", "kafka.tls.keyPasswordKey=a"], "kafka.tls.keyPasswordKey: needs clientSecret"),
         (["keda.enabled=true"], "keda.partitions: say how many partitions the input topic has"),
+        (["updateStrategy.maxSurge=0"], "updateStrategy: maxSurge and maxUnavailable are both 0"),
+        (["updateStrategy.maxSurge=0%"], "updateStrategy: maxSurge and maxUnavailable are both 0"),
+        (["updateStrategy.maxSurge=0", "updateStrategy.maxUnavailable=00%"], "updateStrategy: maxSurge and"),
+        (["gpu.enabled=true", "updateStrategy.maxUnavailable=0"], "updateStrategy: maxSurge and maxUnavailable are"),
     ],
 )
 def test_values_that_contradict_each_other_are_refused(options: list[str], said: str) -> None:
@@ -390,6 +397,22 @@ def test_no_variable_is_made_of_the_names_of_other_services() -> None:
     assert rendered("minimal")["Deployment"]["spec"]["template"]["spec"]["enableServiceLinks"] is False
 
 
+@pytest.mark.parametrize(
+    ("options", "surge", "unavailable"),
+    [
+        (["updateStrategy.maxSurge=0,updateStrategy.maxUnavailable=1"], 0, 1),
+        (["updateStrategy.maxSurge=100%"], "100%", 0),
+        (["updateStrategy.maxUnavailable=2"], 1, 2),
+        (["gpu.enabled=true", "updateStrategy.maxSurge=1"], 1, 1),
+    ],
+)
+def test_workers_are_replaced_as_is_said(options: list[str], surge: int | str, unavailable: int) -> None:
+    objects = rendered("minimal", *(part for option in options for part in ("--set", option)))
+
+    strategy = objects["Deployment"]["spec"]["strategy"]["rollingUpdate"]
+    assert strategy == {"maxSurge": surge, "maxUnavailable": unavailable}
+
+
 # -- secrets
 
 
@@ -413,6 +436,45 @@ def test_no_secret_is_in_what_the_chart_writes() -> None:
     assert "Secret" not in rendered("everything")
     names = set(rendered("everything")["ConfigMap"]["data"])
     assert names.isdisjoint({"KAFKA_SASL_USERNAME", "KAFKA_SASL_PASSWORD", "KAFKA_SSL_KEY_PASSWORD"})
+
+
+SECRET_ADDRESSES = [
+    "https://somebody:hush@models.example.com/digits.tar.gz",
+    "s3://hush@models/digits",
+    "https://models.example.com/digits.tar.gz?signature=hush",
+]
+
+
+@pytest.mark.parametrize("address", SECRET_ADDRESSES)
+@pytest.mark.parametrize("place", ["settings", "extraEnv"])
+def test_an_address_with_a_secret_in_it_is_refused_and_not_told(address: str, place: str) -> None:
+    if place == "settings":
+        answer = refusal("remote", "--set", f"settings.MODEL_PATH={address}")
+    else:
+        answer = refusal("remote", "--set", f"extraEnv[0].name=MODEL_PATH,extraEnv[0].value={address}")
+
+    assert "extraEnvFrom" in answer
+    assert "MODEL_PATH" in answer
+    assert "hush" not in answer
+
+
+@pytest.mark.parametrize("path", ["https://models.example.com/@digits.tar.gz", "/models/what?", "/models/a@b"])
+def test_other_addresses_are_none(path: str) -> None:
+    assert rendered("minimal", "--set", f"settings.MODEL_PATH={path}")["ConfigMap"]["data"]["MODEL_PATH"] == path
+
+
+def test_what_a_secret_says_of_the_model_wins_over_settings() -> None:
+    """Of several sources Kubernetes takes a variable from the last."""
+    objects = rendered("remote", "--set", "extraEnvFrom[0].secretRef.name=model")
+
+    assert [next(iter(each)) for each in worker(objects)["envFrom"]] == ["configMapRef", "secretRef"]
+
+
+@pytest.mark.parametrize("variable", chart.DECIDED_ELSEWHERE)
+def test_what_a_value_decides_is_not_taken_as_extra_environment(variable: str) -> None:
+    for name in (variable, f"{variable}_FILE"):
+        said = f"extraEnv: {name} is decided by the value {chart.DECIDED_ELSEWHERE[variable]}"
+        assert said in refusal("minimal", "--set", f"extraEnv[0].name=A,extraEnv[1].name={name},extraEnv[1].value=hush")
 
 
 @pytest.mark.parametrize(
@@ -482,6 +544,11 @@ def test_there_are_never_more_workers_than_partitions() -> None:
 
     assert (spec["minReplicaCount"], spec["maxReplicaCount"]) == (1, 12)
     assert rendered("everything")["ScaledObject"]["spec"]["maxReplicaCount"] == 8
+
+
+def test_what_one_worker_has_in_flight_calls_for_no_other() -> None:
+    """It counts as lag until it is committed."""
+    assert VALUES["keda"]["lagThreshold"] > int(VARIABLES["IN_FLIGHT_MAX_RECORDS"].default or 0)
 
 
 def test_keda_looks_at_the_group_and_the_topic_of_the_workers() -> None:
@@ -556,6 +623,38 @@ def test_the_network_policy_lets_through_what_a_worker_needs() -> None:
     assert ports(remote["egress"]) == {("UDP", 53), ("TCP", 53), ("TCP", 9092), ("TCP", 443)}
 
 
+@pytest.mark.parametrize(
+    "servers",
+    ["kafka:9092", "a.example.com:9094,b-2.example.com:9095", "10.0.0.1:9092 , [2001:db8::1]:9093", "a:1,b:65535"],
+)
+def test_the_policys_ports_are_those_of_the_brokers_that_the_service_reads(servers: str) -> None:
+    objects = rendered("remote", "--set-json", f"settings.KAFKA_BOOTSTRAP_SERVERS={json.dumps(servers)}")
+    (brokers,) = [
+        each["ports"]
+        for each in objects["NetworkPolicy"]["spec"]["egress"]
+        if each["ports"][0]["port"] not in {53, 443}
+    ]
+
+    read = load_settings(objects["ConfigMap"]["data"], env_file=None).kafka.bootstrap_servers
+    assert [each["port"] for each in brokers] == [int(server.rpartition(":")[2]) for server in read]
+
+
+# -- the page
+
+
+BLOCKS = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "kubernetes.md").read_text(), re.DOTALL)
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+def test_the_values_on_the_page_are_ones_that_the_chart_takes(block: str, tmp_path: Path) -> None:
+    (tmp_path / "values.yaml").write_text(block)
+    objects = rendered("minimal", "--values", str(tmp_path / "values.yaml"))
+
+    for kind, thing in objects.items():
+        if kind not in custom_kinds.KINDS:
+            assert kubernetes_validate.validate(thing, NEWEST, strict=True) == NEWEST
+
+
 # -- what is told in the end
 
 
@@ -579,3 +678,14 @@ def test_the_notes_say_where_a_model_without_a_volume_must_be(tmp_path: Path) ->
     told = notes("minimal", tmp_path, "--set", "model.existingClaim=,settings.MODEL_PATH=/opt/digits")
 
     assert "the image must have it at /opt/digits" in told
+
+
+def test_the_notes_warn_when_prometheus_may_be_kept_out(tmp_path: Path) -> None:
+    both = ("--set", "serviceMonitor.enabled=true,networkPolicy.enabled=true")
+    elsewhere = ("--set", "networkPolicy.from[0].namespaceSelector.matchLabels.name=monitoring")
+    warning = "unless your Prometheus runs there, add its namespace to networkPolicy.from"
+
+    assert f"Only pods of the namespace ranking reach /metrics: {warning}." in notes("minimal", tmp_path / "a", *both)
+    assert warning not in notes("minimal", tmp_path / "b", *both, *elsewhere)
+    assert warning not in notes("minimal", tmp_path / "c", "--set", "serviceMonitor.enabled=true")
+    assert warning not in notes("everything", tmp_path / "d")

@@ -1,10 +1,15 @@
 import json
+import re
 import tomllib
 
-from config.settings import VARIABLES
+import pytest
+
+from config.errors import SettingsError
+from config.settings import VARIABLES, load_settings
 from scripts import chart
 
 VERSION = tomllib.loads((chart.ROOT / "pyproject.toml").read_text())["project"]["version"]
+GIVEN = {"INPUT_TOPIC": "in", "OUTPUT_TOPIC": "out", "MODEL_PATH": "/models/digits"}
 
 
 def settings() -> dict[str, dict[str, object]]:
@@ -43,3 +48,18 @@ def test_the_table_of_values_has_the_default_and_the_meaning_of_each() -> None:
     assert rows["kafka.tls.caKey"] == ('"ca.crt"', "The key of the authorities in it.")
     assert rows["model.volume"][0] == "{}"
     assert not any(name.startswith(("settings", "global")) for name in rows)
+
+
+@pytest.mark.parametrize("servers", ["kafka:9092", "a-1.b:9092,[::1]:9093", "a:1 , b:65535"])
+def test_brokers_that_the_service_takes_are_taken(servers: str) -> None:
+    assert re.search(chart.PATTERNS["KAFKA_BOOTSTRAP_SERVERS"], servers)
+    assert load_settings(GIVEN | {"KAFKA_BOOTSTRAP_SERVERS": servers}, env_file=None)
+
+
+@pytest.mark.parametrize(
+    "servers", ["kafka", "kafka:", "kafka:port", "kafka:0", "a:1,", "a:1 b:2", "a:1;b:2", "http://a:1"]
+)
+def test_brokers_that_the_service_refuses_are_refused(servers: str) -> None:
+    assert not re.search(chart.PATTERNS["KAFKA_BOOTSTRAP_SERVERS"], servers)
+    with pytest.raises(SettingsError, match="KAFKA_BOOTSTRAP_SERVERS"):
+        load_settings(GIVEN | {"KAFKA_BOOTSTRAP_SERVERS": servers}, env_file=None)

@@ -104,9 +104,54 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end }}
 {{- end }}
 
-{{- /* What the schema cannot say: values that contradict each other. */}}
+{{- /* How many more workers there may be while they are replaced, and how many may be missing. */}}
+{{- define "streamrank.maxSurge" -}}
+{{- $given := .Values.updateStrategy.maxSurge }}
+{{- kindIs "invalid" $given | ternary (.Values.gpu.enabled | ternary 0 1) $given }}
+{{- end }}
+
+{{- define "streamrank.maxUnavailable" -}}
+{{- $given := .Values.updateStrategy.maxUnavailable }}
+{{- kindIs "invalid" $given | ternary (.Values.gpu.enabled | ternary 1 0) $given }}
+{{- end }}
+
+{{- /* Variables that other values decide, and which; scripts/chart.py has the same. */}}
+{{- define "streamrank.decidedElsewhere" -}}
+HTTP_HOST: http.host
+HTTP_PORT: http.port
+KAFKA_SASL_MECHANISM: kafka.sasl.mechanism
+KAFKA_SASL_PASSWORD: kafka.sasl.existingSecret
+KAFKA_SASL_USERNAME: kafka.sasl.existingSecret
+KAFKA_SECURITY_PROTOCOL: kafka.tls.enabled
+KAFKA_SSL_CAFILE: kafka.tls.caSecret
+KAFKA_SSL_CERTFILE: kafka.tls.clientSecret
+KAFKA_SSL_KEYFILE: kafka.tls.clientSecret
+KAFKA_SSL_KEY_PASSWORD: kafka.tls.keyPasswordKey
+MODEL_CACHE_PATH: model.cacheSizeLimit
+SHUTDOWN_TIMEOUT_SECONDS: shutdownTimeoutSeconds
+{{- end }}
+
+{{- /* Whether an address tells a secret: a password, or a signature in its query. */}}
+{{- define "streamrank.tellsSecret" -}}
+{{- if or (regexMatch "://[^/]*@" .) (regexMatch "://.*[?]" .) }}true{{ end }}
+{{- end }}
+
+{{- /* What the schema cannot say: values that contradict each other, and secrets that anybody could read. */}}
 {{- define "streamrank.check" -}}
 {{- $path := .Values.settings.MODEL_PATH }}
+{{- if include "streamrank.tellsSecret" $path }}
+{{- fail "settings.MODEL_PATH: its password or its query would be readable in a ConfigMap; leave that away here, and give the whole address as MODEL_PATH by extraEnvFrom, which wins" }}
+{{- end }}
+{{- $decided := include "streamrank.decidedElsewhere" . | fromYaml }}
+{{- range .Values.extraEnv }}
+{{- $decides := get $decided (trimSuffix "_FILE" .name) }}
+{{- if $decides }}
+{{- fail (printf "extraEnv: %s is decided by the value %s" .name $decides) }}
+{{- end }}
+{{- if and (eq .name "MODEL_PATH") (include "streamrank.tellsSecret" (default "" .value)) }}
+{{- fail "extraEnv: the password or the query of MODEL_PATH would be readable in the Deployment; give it by extraEnvFrom or valueFrom" }}
+{{- end }}
+{{- end }}
 {{- $mount := .Values.model.mountPath }}
 {{- $has := include "streamrank.hasModelVolume" . }}
 {{- if and (hasPrefix (printf "%s/" (trimSuffix "/" $mount)) $path) (not $has) }}
@@ -127,6 +172,9 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- if and .keyPasswordKey (not .clientSecret) }}
 {{- fail "kafka.tls.keyPasswordKey: needs clientSecret, which it is a key of" }}
 {{- end }}
+{{- end }}
+{{- if and (regexMatch "^0+%?$" (include "streamrank.maxSurge" .)) (regexMatch "^0+%?$" (include "streamrank.maxUnavailable" .)) }}
+{{- fail "updateStrategy: maxSurge and maxUnavailable are both 0, so no worker could ever be replaced; set both, one of them above 0" }}
 {{- end }}
 {{- if and .Values.keda.enabled (not .Values.keda.partitions) }}
 {{- fail "keda.partitions: say how many partitions the input topic has; more workers than that do nothing" }}
