@@ -1,13 +1,10 @@
 """What Prometheus sees of the service."""
 
 import time
-from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -18,15 +15,14 @@ from prometheus_client import (
     ProcessCollector,
     disable_created_metrics,
 )
-from prometheus_client.core import HistogramMetricFamily
-from prometheus_client.registry import Collector
-from prometheus_client.samples import Exemplar
 
 from app.agreement import Agreement
 from app.batching import Dispatch
+from app.catalogue import MetricInfo, catalogue
 from app.errors import Reason, RejectedRecord, Stage
 from app.kafka.chunk import Chunk
 from app.outcome import SUPERSEDED, Outcome
+from app.record_histogram import RecordHistogram
 from models.predictor import Predictor
 
 # Creation times would double the number of series, and nobody asks for them.
@@ -37,192 +33,12 @@ LATENCY_BUCKETS = (
     *(0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5),
     *(1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0),
 )
-# Below this many values a plain loop is faster than NumPy's calls.
-FEW = 16
 CORRELATION_BUCKETS = (-0.5, 0.0, 0.25, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0)
 _BY_RECORD = {
     "streamrank_end_to_end_seconds": LATENCY_BUCKETS,
     "streamrank_shadow_rank_correlation": CORRELATION_BUCKETS,
 }
 ROW_BUCKETS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096)
-
-
-@dataclass(frozen=True, slots=True)
-class MetricInfo:
-    """One line of the catalogue of metrics."""
-
-    name: str
-    kind: str
-    labels: tuple[str, ...]
-    meaning: str
-
-
-_CATALOGUE = (
-    MetricInfo("streamrank_ready", "gauge", (), "1 while `/readyz` answers 200, else 0"),
-    MetricInfo("streamrank_records_consumed_total", "counter", ("topic", "partition"), "records taken from the input"),
-    MetricInfo(
-        "streamrank_records_total",
-        "counter",
-        ("outcome",),
-        "records done with, exactly one outcome each: `published`, `dead_lettered`, `expired`, which too may leave a "
-        "dead letter, or `superseded` by a later record of the same member of a group",
-    ),
-    MetricInfo("streamrank_dead_letters_total", "counter", ("stage", "reason"), "records refused, by stage and reason"),
-    MetricInfo(
-        "streamrank_candidates_total",
-        "counter",
-        ("outcome",),
-        "with `RANK_BY=candidates`: candidates that were `ranked`, or `dropped` because they were at fault",
-    ),
-    MetricInfo("streamrank_batch_rows", "histogram", (), "rows in one model call"),
-    MetricInfo(
-        "streamrank_batches_total",
-        "counter",
-        ("reason",),
-        "batches, by why they left as they were: `full`, as large as the latency `target` wanted them, after "
-        "`BATCH_MAX_DELAY_MS` (`delay`), or with all that waited, since the model was `free`",
-    ),
-    MetricInfo(
-        "streamrank_stage_seconds",
-        "histogram",
-        ("stage",),
-        "time of one chunk or batch in `decode`, `queue`, `predict`, `encode` or `publish`",
-    ),
-    MetricInfo(
-        "streamrank_end_to_end_seconds",
-        "histogram",
-        (),
-        "from a record's Kafka timestamp to the broker's confirmation of what became of it",
-    ),
-    MetricInfo("streamrank_batch_limit_rows", "gauge", (), "most rows in one model call at the moment"),
-    MetricInfo(
-        "streamrank_catching_up",
-        "gauge",
-        (),
-        "1 from when the lag passes `LAG_CATCH_UP_SECONDS` until half of that is left; no latency target holds then",
-    ),
-    MetricInfo("streamrank_out_of_memory_total", "counter", (), "batches split because the device's memory ran out"),
-    MetricInfo("streamrank_padding_rows_total", "counter", (), "rows added only to fill a batch up"),
-    MetricInfo("streamrank_in_flight_records", "gauge", (), "records fetched and not yet committed"),
-    MetricInfo("streamrank_input_partitions", "gauge", ("topic",), "partitions that the input topic has, read or not"),
-    MetricInfo(
-        "streamrank_consumer_lag_records",
-        "gauge",
-        ("topic", "partition"),
-        "records between the committed offset and the end of the partition",
-    ),
-    MetricInfo(
-        "streamrank_consumer_lag_seconds",
-        "gauge",
-        ("topic", "partition"),
-        "age of the oldest record that waits, 0 when none does; grows on when fetching stops",
-    ),
-    MetricInfo(
-        "streamrank_model_info",
-        "gauge",
-        ("name", "version", "device", "fingerprint"),
-        "1 for the model that serves; the fingerprint is of its files",
-    ),
-    MetricInfo(
-        "streamrank_model_loads_total",
-        "counter",
-        ("outcome",),
-        "versions that came to serve (`loaded`) or did not: `failed`, `rejected`, `rolled_back`",
-    ),
-    MetricInfo(
-        "streamrank_model_serving_since_timestamp_seconds",
-        "gauge",
-        (),
-        "when this process began to rank with the version that serves",
-    ),
-    MetricInfo(
-        "streamrank_model_refused_versions",
-        "gauge",
-        (),
-        "versions that are newer than the one that serves, and refused until their files change",
-    ),
-    MetricInfo(
-        "streamrank_model_trouble",
-        "gauge",
-        (),
-        "1 while new versions cannot be looked for; `/status` tells why, as `trouble`",
-    ),
-    MetricInfo(
-        "streamrank_model_beside_info",
-        "gauge",
-        ("role", "name", "version", "device", "fingerprint"),
-        "1 for each model that ranks beside the one that serves, as `canary` or `shadow`",
-    ),
-    MetricInfo(
-        "streamrank_model_rows_total",
-        "counter",
-        ("role", "outcome"),
-        "rows that the model which is `serving`, `canary` or `shadow` has `ranked` or `refused`; of the shadow also "
-        "those it `dropped` because it was behind, and rankings that stay `unpublished`",
-    ),
-    MetricInfo("streamrank_model_call_seconds", "histogram", ("role",), "time of one call of the model, by its role"),
-    MetricInfo(
-        "streamrank_shadow_top_label_total",
-        "counter",
-        ("agreement",),
-        "rows of which the shadow and the model that serves put the `same` or a `different` label first",
-    ),
-    MetricInfo(
-        "streamrank_shadow_rank_correlation",
-        "histogram",
-        (),
-        "Spearman's rank correlation of their rankings of a row, from -1 to 1; buckets alone, since it may be below 0",
-    ),
-    MetricInfo("streamrank_standings_groups", "gauge", (), "groups whose standings are held"),
-    MetricInfo("streamrank_standings_members", "gauge", (), "members of these groups"),
-    MetricInfo("streamrank_rebalances_total", "counter", (), "times that the group's partitions were shared out anew"),
-)
-
-
-def catalogue() -> tuple[MetricInfo, ...]:
-    """Every metric of the service's own, in the order of the documentation."""
-    return _CATALOGUE
-
-
-class RecordHistogram(Collector):
-    """A histogram that takes a whole array at once: one `observe` per record would cost more than the record itself."""
-
-    def __init__(self, info: MetricInfo, buckets: Sequence[float]) -> None:
-        self._info = info
-        self._limits = list(buckets)
-        self._bounds = np.asarray(buckets)
-        self._counts = np.zeros(len(buckets) + 1, dtype=np.int64)
-        self._sum = 0.0
-        self._exemplars: dict[int, Exemplar] = {}
-
-    def observe(self, values: npt.NDArray[np.float64]) -> None:
-        """Count all of *values*."""
-        if len(values) < FEW:
-            for value in values.tolist():
-                self._counts[bisect_left(self._limits, value)] += 1
-                self._sum += value
-            return
-        self._counts += np.bincount(np.searchsorted(self._bounds, values), minlength=len(self._counts))
-        self._sum += float(values.sum())
-
-    def exemplify(self, value: float, trace_id: str) -> None:
-        """Let a *value* that was counted stand for its bucket, with the trace that tells of it, until the next one."""
-        self._exemplars[bisect_left(self._limits, value)] = Exemplar({"trace_id": trace_id}, value, time.time())
-
-    def describe(self) -> Iterator[HistogramMetricFamily]:
-        """Yield the family without counts, so that it can be asked for by name."""
-        yield HistogramMetricFamily(self._info.name, self._info.meaning)
-
-    def collect(self) -> Iterator[HistogramMetricFamily]:
-        """Yield the one family, with cumulated counts."""
-        cumulated = self._counts.cumsum().tolist()
-        bounds = [*(str(float(bound)) for bound in self._bounds), "+Inf"]
-        family = HistogramMetricFamily(self._info.name, self._info.meaning)
-        buckets: list[Any] = list(zip(bounds, cumulated, strict=True))
-        for place, exemplar in self._exemplars.items():
-            buckets[place] = (*buckets[place], exemplar)
-        family.add_metric([], buckets, self._sum)
-        yield family
 
 
 class Metrics:
@@ -232,7 +48,7 @@ class Metrics:
         self.registry = CollectorRegistry()
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=self.registry)
-        self._made = {info.name: self._make(info) for info in _CATALOGUE}
+        self._made = {info.name: self._make(info) for info in catalogue()}
         self._children: dict[tuple[Any, ...], Any] = {}
         self._beside: dict[str, tuple[str, ...]] = {}
         # A series that begins with 1 has not increased, as Prometheus sees it: the first event would go unnoticed.
@@ -366,6 +182,10 @@ class Metrics:
             predictor.name, predictor.version, predictor.device, predictor.fingerprint
         ).set(1)
         self._made["streamrank_model_serving_since_timestamp_seconds"].set(time.time())
+
+    def gpu(self, device: str, memory: Callable[[], float]) -> None:
+        """Ask *memory* for the bytes that are in use on *device*, at every scrape."""
+        self._made["streamrank_gpu_memory_bytes"].labels(device).set_function(memory)
 
     def versions(self, refused: Callable[[], float], trouble: Callable[[], float]) -> None:
         """Ask for the figures at every scrape."""

@@ -227,6 +227,10 @@ class Worker:
             self._metrics.model_refused("failed")
             logger.error("a version of the model is not served: %s", why, extra={"version": str(number)})
         self._metrics.model_loaded(predictor)
+        if predictor.device.startswith("gpu"):
+            from models.device import memory_in_use
+
+            self._metrics.gpu(predictor.device, lambda: memory_in_use(predictor.device))
         logger.info(
             "model loaded and warm",
             extra={"model": predictor.name, "version": predictor.version, "device": predictor.device},

@@ -49,6 +49,11 @@ def choose_device(wanted: str, *, gpu_memory_mb: int | None = None) -> Device:
     return _gpu(int(match[1] or 0), wanted, gpu_memory_mb)
 
 
+def memory_in_use(name: str) -> int:
+    """Return how many bytes of the memory of a GPU TensorFlow has in use; *name* is that of its `Device`."""
+    return int(tf.config.experimental.get_memory_info(name.upper())["current"])
+
+
 def _hide_gpus() -> None:
     # RuntimeError: TensorFlow runs already and can no longer be told; the placement alone then keeps us off the GPUs.
     with suppress(RuntimeError):

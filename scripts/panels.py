@@ -395,6 +395,12 @@ ROWS: dict[str, Sequence[Panel]] = {
         ),
         Panel("Memory", "Resident.", {"{{instance}}": "process_resident_memory_bytes{@}"}, unit="bytes"),
         Panel(
+            "GPU memory",
+            "What TensorFlow has in use, not what it has set aside. Without a model on a GPU there is nothing.",
+            {"{{instance}} {{device}}": "streamrank_gpu_memory_bytes{@}"},
+            unit="bytes",
+        ),
+        Panel(
             "Open files",
             "Sockets too.",
             {"{{instance}}": "process_open_fds{@}", "{{instance}} at most": "process_max_fds{@}"},

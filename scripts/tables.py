@@ -33,7 +33,7 @@ def settings_table() -> str:
 
 def metrics_table() -> str:
     """Return the table of all metrics, in Markdown."""
-    from app.metrics import catalogue
+    from app.catalogue import catalogue
 
     rows = ((f"`{one.name}`", str(one.kind), _listed(one.labels), one.meaning) for one in catalogue())
     return _table(("metric", "kind", "labels", "meaning"), rows)

@@ -14,8 +14,10 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families
 
 from app.batching import Dispatch
+from app.catalogue import MetricInfo, catalogue
 from app.errors import Reason, RejectedRecord
-from app.metrics import LATENCY_BUCKETS, MetricInfo, Metrics, RecordHistogram, catalogue
+from app.metrics import LATENCY_BUCKETS, Metrics
+from app.record_histogram import RecordHistogram
 from models.numpy_model import NumpyModel
 from tests.app.chunks import chunk, record, run_of
 

@@ -13,7 +13,10 @@ def test_in_as_many_rounds_as_contenders_everyone_has_every_place_once() -> None
 
 def test_only_the_textbook_agent_has_the_short_backlog() -> None:
     plan = Plan(records=1000, textbook_records=100)
-    assert [plan.backlog(each) for each in Contender] == [1000, 1000, 1000, 100, 1000]
+    assert {each: plan.backlog(each) for each in THROUGHPUT_CONTENDERS} == {
+        **dict.fromkeys(THROUGHPUT_CONTENDERS, 1000),
+        Contender.TEXTBOOK: 100,
+    }
 
 
 def test_only_a_full_run_bears_no_suffix() -> None:
@@ -23,9 +26,9 @@ def test_only_a_full_run_bears_no_suffix() -> None:
 
 
 def test_steps_are_counted_for_the_parts_that_run() -> None:
-    # One for the broker; five, four and two contenders a round; two backlogs; one start; versions, pages, two outages.
+    # One for the broker; five, four and again four contenders a round; two backlogs; one start; versions, pages, two outages.
     # And a round of loads.
-    assert count_steps(QUICK) == 1 + 5 + 4 + 2 + 2 + 1 + 1 + 1 + 2 + 1
+    assert count_steps(QUICK) == 1 + 5 + 4 + 4 + 2 + 1 + 1 + 1 + 2 + 1
     assert count_steps(Plan(parts=(Part.LATENCY,), runs=2)) == 1 + 2 * 4
 
 

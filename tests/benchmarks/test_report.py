@@ -4,7 +4,7 @@ from pathlib import Path
 
 from benchmarks import report
 from benchmarks.contenders import Contender
-from benchmarks.plan import Part, Plan
+from benchmarks.plan import THROUGHPUT_CONTENDERS, Part, Plan
 from benchmarks.results import Results
 from benchmarks.targets import verdicts
 from tests.benchmarks.figures import latency, startup, throughput
@@ -14,7 +14,7 @@ def _results() -> Results:
     return Results(
         throughput={
             each: [throughput(rate=rate, cpu=12.34), throughput(rate=rate * 3, cpu=10)]
-            for each, rate in zip(Contender, (50_000, 40_000, 90_000, 5_000, 200_000), strict=True)
+            for each, rate in zip(THROUGHPUT_CONTENDERS, (50_000, 40_000, 90_000, 5_000, 200_000), strict=True)
         },
         start=[startup(ready=12)],
     )

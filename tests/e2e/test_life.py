@@ -43,7 +43,7 @@ def test_http_port_tells_health_metrics_and_status(topics: Topics, mlp: Path, fe
 def test_every_documented_metric_is_exposed_and_no_other(topics: Topics, mlp: Path, features, tmp_path: Path):
     from prometheus_client.parser import text_string_to_metric_families
 
-    from app.metrics import catalogue
+    from app.catalogue import catalogue
 
     with Service(tmp_path, environment(topics, mlp)) as service:
         service.wait_until_ready()

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from models.device import memory_in_use
 from models.errors import DeviceNotFound, ModelNotUsable, ModelUnavailable, RowsRefused
 from models.predictor import Predictor
 from tests.models.conftest import Export, Load
@@ -266,6 +267,7 @@ def test_variables_are_placed_on_the_gpu(tf: Any, load_anywhere: Load, mlp: Path
     model = load_anywhere(mlp, device="gpu:0")
     weights = (32 * 64 + 64 + 64 * 64 + 64 + 64 * 10 + 10) * 4
     assert tf.config.experimental.get_memory_info("GPU:0")["current"] - before >= weights
+    assert memory_in_use(model.device) == tf.config.experimental.get_memory_info("GPU:0")["current"]
     assert model.answers()
 
 

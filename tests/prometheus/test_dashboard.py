@@ -25,7 +25,10 @@ from tests.prometheus.server import Prometheus, prometheus
 from tests.prometheus.test_rules import OTHERS, names
 
 # What has data in another mode than that of the service here.
-WITHOUT_DATA = {"Candidates": "counts with RANK_BY=candidates only"}
+WITHOUT_DATA = {
+    "Candidates": "counts with RANK_BY=candidates only",
+    "GPU memory": "needs a model on a GPU",
+}
 GENERAL = {"process_open_fds", "process_max_fds", "python_gc_collections_total"}
 QUERIES = [query for panel in panels() for query in queries(panel)]
 

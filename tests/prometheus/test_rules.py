@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from app.metrics import catalogue
+from app.catalogue import catalogue
 from tests.prometheus.programs import promtool
 from tests.prometheus.rules import CONFIG, RULE_FILES, alerts, hurried, metrics_in, recordings, rules
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from app.metrics import catalogue
+from app.catalogue import catalogue
 from config.settings import VARIABLES, load_settings
 from scripts import tables
 
