@@ -26,8 +26,8 @@ def test_only_a_full_run_bears_no_suffix() -> None:
 
 
 def test_steps_are_counted_for_the_parts_that_run() -> None:
-    # One for the broker; five, four and again four contenders a round; two backlogs; one start; versions, pages, two outages.
-    # And a round of loads.
+    # One for the broker; five, four and again four contenders a round; two backlogs; one start; versions, pages, two
+    # outages. And a round of loads.
     assert count_steps(QUICK) == 1 + 5 + 4 + 4 + 2 + 1 + 1 + 1 + 2 + 1
     assert count_steps(Plan(parts=(Part.LATENCY,), runs=2)) == 1 + 2 * 4
 
