@@ -8,6 +8,8 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, NoReturn
 
+from app.stderr import ended
+
 if TYPE_CHECKING:
     from config.description import SettingRow
 
@@ -123,9 +125,9 @@ def serve(_wanted: argparse.Namespace) -> int:
     try:
         settings = validate(given)
     except SettingsError as error:
-        return _refuse([*error.mistakes, *missing])
+        return ended(WRONG_SETTINGS, *error.mistakes, *missing)
     if missing:
-        return _refuse(missing)
+        return ended(WRONG_SETTINGS, *missing)
     _part_from_the_libraries()
     configure_logging(settings.service.log_level, settings.service.log_format)
     # OpenTelemetry's own libraries read these, and know of no file.
@@ -156,7 +158,7 @@ def config(wanted: argparse.Namespace) -> int:
     try:
         rows = describe()
     except SettingsError as error:
-        return _refuse(error.mistakes)
+        return ended(WRONG_SETTINGS, *error.mistakes)
     lines = [_as_json(rows)] if wanted.json else _as_table(rows)
     sys.stdout.writelines(f"{line}\n" for line in lines)
     return 0
@@ -179,8 +181,8 @@ def demo(arguments: list[str]) -> int:
         missing = (error.name or "").partition(".")[0]
         if missing in {"", "app", "config", "models"}:
             raise
-        return _stop(
-            f"the demo needs the package {missing}, which is not installed: pip install 'streamrank[cpu,demo]'"
+        return ended(
+            1, f"the demo needs the package {missing}, which is not installed: pip install 'streamrank[cpu,demo]'"
         )
 
 
@@ -228,16 +230,6 @@ _WITH_OPTIONS_OF_ITS_OWN: dict[str, Callable[[list[str]], int]] = {
     "score": score,
     "train": train,
 }
-
-
-def _refuse(mistakes: Sequence[str]) -> int:
-    sys.stderr.writelines(f"streamrank: {mistake}\n" for mistake in mistakes)
-    return WRONG_SETTINGS
-
-
-def _stop(message: str) -> int:
-    sys.stderr.write(f"streamrank: {message}\n")
-    return 1
 
 
 def _as_json(rows: Sequence["SettingRow"]) -> str:

@@ -13,6 +13,7 @@ from app.audit.summary import SHOWN, as_json, as_text
 from app.errors import StartFailed
 from app.kafka.security import Security
 from app.kafka.visit import VisitFailed
+from app.stderr import ended
 from config.settings import SettingsError, TopicSettings, load_topic_settings
 
 VIOLATED, WRONG_SETTINGS, INTERRUPTED = 1, 2, 130
@@ -24,16 +25,16 @@ def main(arguments: list[str]) -> int:
     try:
         settings = load_topic_settings({**os.environ, **options.variables})
     except SettingsError as error:
-        return _stop(WRONG_SETTINGS, *error.mistakes)
+        return ended(WRONG_SETTINGS, *error.mistakes)
     logging.disable()  # what aiokafka says while it tries is said again by the error that ends the trying
     try:
         report = asyncio.run(_audit(settings, options))
     except StartFailed as error:
-        return _stop(WRONG_SETTINGS, str(error))
+        return ended(WRONG_SETTINGS, str(error))
     except VisitFailed as error:
-        return _stop(error.status, str(error))
+        return ended(error.status, str(error))
     except KeyboardInterrupt:
-        return _stop(INTERRUPTED, "interrupted")
+        return ended(INTERRUPTED, "interrupted")
     finally:
         logging.disable(logging.NOTSET)
     try:
@@ -68,8 +69,3 @@ def _print(report: Report, options: Options) -> None:
     lines = [as_json(report, limit)] if options.json else as_text(report, limit)
     sys.stdout.writelines(f"{line}\n" for line in lines)
     sys.stdout.flush()
-
-
-def _stop(status: int, *messages: str) -> int:
-    sys.stderr.writelines(f"streamrank: {message}\n" for message in messages)
-    return status

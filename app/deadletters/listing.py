@@ -16,6 +16,7 @@ from app.deadletters.summary import Summary
 from app.kafka.reader import TopicReader
 from app.kafka.security import Security
 from app.kafka.visit import visit
+from app.stderr import say
 from config.settings import KafkaSettings
 
 _PLACE_IN_SOURCE = len("[99]@9999999")
@@ -80,7 +81,7 @@ def _write(lines: Iterable[str]) -> None:
 
 def _tell_nothing(count: int) -> None:
     if not count:
-        sys.stderr.write("streamrank: no letter matches\n")
+        say("no letter matches")
 
 
 def _now_ms() -> int:

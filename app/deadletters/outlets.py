@@ -1,6 +1,5 @@
 """Which kind of outlet a broker has for our letters."""
 
-import sys
 from collections.abc import Callable
 
 from aiokafka import TopicPartition
@@ -12,6 +11,7 @@ from app.kafka.committed import GroupOffsets
 from app.kafka.idempotent import IdempotentProducer
 from app.kafka.producers import check_transactions
 from app.kafka.reader import patiently
+from app.stderr import say
 
 _NO_TRANSACTIONS = (
     "this broker has no transactions: every record is written at least once; what is interrupted, or replayed by two "
@@ -38,7 +38,7 @@ async def outlet_factory(
     try:
         await patiently(lambda: check_transactions(client), client, patience_seconds)
     except StartFailed:
-        sys.stderr.write(f"streamrank: {_NO_TRANSACTIONS}\n")
+        say(_NO_TRANSACTIONS)
         shared = IdempotentProducer(client)
         return lambda source: AtLeastOnce(shared, topic=topic, source=source, offsets=offsets)
     return lambda source: ExactlyOnce(client, topic=topic, source=source, offsets=offsets)

@@ -11,6 +11,7 @@ from app.errors import ProducerFenced, PublishFailed, StreamRankError
 from app.kafka.denied import DENIED
 from app.kafka.security import Security
 from app.kafka.visit import UNREACHABLE, VisitFailed
+from app.stderr import ended, say
 from config.settings import KafkaSettings
 
 NOT_ALL = 1
@@ -26,12 +27,12 @@ def replay(options: ReplayOptions, kafka: KafkaSettings, security: Security) -> 
     """Write the letters that match back, or say what would be written; returns the exit status."""
     job = Job(options, kafka, security)
     if job.topic == kafka.dead_letter_topic:
-        return _end(f"--to {job.topic}: this is where the letters come from", SAME_TOPIC)
+        return ended(SAME_TOPIC, f"--to {job.topic}: this is where the letters come from")
     if options.dry_run:
         asyncio.run(job.rehearse(aloud=True))
         return _summarise(job, f"{_records(job.tally.written)} would be written to {job.topic}")
     if not options.yes and not _is_agreed(Job(options, kafka, security)):
-        return _end("nothing was written", NOT_ALL)
+        return ended(NOT_ALL, "nothing was written")
     return _carry_out(job, kafka)
 
 
@@ -62,7 +63,7 @@ def _carry_out(job: Job, kafka: KafkaSettings) -> int:
         raise _in_other_words(error, job, kafka) from error
     status = summarise()
     if stop.signal is not None:
-        return _end(f"stopped by {stop.signal.name}; the same command goes on from here", 128 + stop.signal)
+        return ended(128 + stop.signal, f"stopped by {stop.signal.name}; the same command goes on from here")
     return status
 
 
@@ -97,21 +98,12 @@ def _in_other_words(error: StreamRankError, job: Job, kafka: KafkaSettings) -> V
 
 def _summarise(job: Job, first: str) -> int:
     """Say what became of the letters; returns the exit status."""
-    _say(first)
+    say(first)
     for line in job.tally.lines():
-        _say(line)
+        say(line)
     if not job.tally.seen:
-        _say(f"nothing is left to replay: that is the progress of group {job.group}; --from-beginning sets it back")
+        say(f"nothing is left to replay: that is the progress of group {job.group}; --from-beginning sets it back")
     return NOT_ALL if job.tally.refused else 0
-
-
-def _end(message: str, status: int) -> int:
-    _say(message)
-    return status
-
-
-def _say(message: str) -> None:
-    sys.stderr.write(f"streamrank: {message}\n")
 
 
 def _records(count: int) -> str:

@@ -14,6 +14,7 @@ from app.deadletters.showing import show_one
 from app.errors import StartFailed
 from app.kafka.security import Security
 from app.kafka.visit import VisitFailed
+from app.stderr import ended
 from config.settings import KafkaSettings, SettingsError, load_topic_settings
 
 WRONG_SETTINGS = 2
@@ -28,9 +29,9 @@ def main(arguments: list[str]) -> int:
         settings = load_topic_settings({**os.environ, **options.overrides}, without=("OUTPUT_TOPIC",))
         security = Security(settings.security)
     except SettingsError as error:
-        return _refuse(*error.mistakes, status=WRONG_SETTINGS)
+        return ended(WRONG_SETTINGS, *error.mistakes)
     except StartFailed as error:
-        return _refuse(str(error), status=WRONG_SETTINGS)
+        return ended(WRONG_SETTINGS, str(error))
     # What comes from records may be more than the terminal's encoding knows.
     cast(TextIOWrapper, sys.stdout).reconfigure(errors="backslashreplace")
     logging.disable()  # what goes wrong is said by the error that ends the trying
@@ -38,9 +39,9 @@ def main(arguments: list[str]) -> int:
         status = _run(options, settings.kafka, security)
         sys.stdout.flush()
     except VisitFailed as error:
-        return _refuse(str(error), status=error.status)
+        return ended(error.status, str(error))
     except KeyboardInterrupt:
-        return _refuse("interrupted", status=INTERRUPTED)
+        return ended(INTERRUPTED, "interrupted")
     except BrokenPipeError:
         # Python would complain once more when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -58,8 +59,3 @@ def _run(options: ListOptions | ShowOptions | ReplayOptions, kafka: KafkaSetting
             return asyncio.run(show_one(options, kafka, security))
         case ReplayOptions():
             return replay(options, kafka, security)
-
-
-def _refuse(*messages: str, status: int) -> int:
-    sys.stderr.writelines(f"streamrank: {message}\n" for message in messages)
-    return status

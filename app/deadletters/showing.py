@@ -14,6 +14,7 @@ from app.deadletters.text import in_words, kind, printable, size, spread
 from app.kafka.reader import Span, TopicReader
 from app.kafka.security import Security
 from app.kafka.visit import visit
+from app.stderr import ended
 from config.settings import KafkaSettings
 
 _OFTEN = {0: "never", 1: "once"}
@@ -24,8 +25,7 @@ async def show_one(options: ShowOptions, kafka: KafkaSettings, security: Securit
     async with visit(kafka.bootstrap_servers, security, [kafka.dead_letter_topic]) as client:
         found = await _find(TopicReader(client, kafka.dead_letter_topic), options.place)
     if isinstance(found, str):
-        sys.stderr.write(f"streamrank: {found}\n")
-        return 1
+        return ended(1, found)
     if options.raw:
         return _write_value(found)
     now_ms = time.time_ns() // 1_000_000
@@ -49,8 +49,7 @@ async def _find(reader: TopicReader, place: Place) -> Letter | str:
 
 def _write_value(letter: Letter) -> int:
     if letter.value is None:
-        sys.stderr.write(f"streamrank: the letter at {letter.place} has no value: {_no_value(letter)}\n")
-        return 1
+        return ended(1, f"the letter at {letter.place} has no value: {_no_value(letter)}")
     sys.stdout.buffer.write(letter.value)
     sys.stdout.flush()
     return 0

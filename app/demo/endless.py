@@ -22,6 +22,7 @@ from app.records import Outgoing
 from app.replay.feeding import AsItWas, Feeder
 from app.replay.publishing import publisher
 from app.replay.recorded import Recorded
+from app.stderr import ended, say
 from config.settings import KafkaSettings, SettingsError, load_topic_settings
 
 LANES = 8
@@ -76,38 +77,28 @@ def main(arguments: Sequence[str]) -> int:
         settings = load_topic_settings(os.environ, without=["OUTPUT_TOPIC"])
         return asyncio.run(_stream(settings.kafka, Security(settings.security), options.speed))
     except SettingsError as error:
-        return _stop(WRONG, *error.mistakes)
+        return ended(WRONG, *error.mistakes)
     except VisitFailed as error:
-        return _stop(error.status, str(error))
+        return ended(error.status, str(error))
     except StartFailed as error:
-        return _stop(WRONG, str(error))
+        return ended(WRONG, str(error))
     except (ServiceError, TimeoutError) as error:
-        return _stop(UNREACHABLE, str(error))
+        return ended(UNREACHABLE, str(error))
 
 
 async def _stream(kafka: KafkaSettings, security: Security, speed: float) -> int:
     stop, topic = Stop(), kafka.input_topic
     with stop.listening():
         async with visit(kafka.bootstrap_servers, security, [topic]) as client:
-            _say(f"races into {topic}, {speed:g} times as fast as life")
+            say(f"races into {topic}, {speed:g} times as fast as life")
             await Feeder(publisher(client, topic, None), stop, moved=lambda _: None).run(_found(), AsItWas(speed))
-            _say("stopped")
+            say("stopped")
     return 0
 
 
 async def _found() -> AsyncGenerator[Recorded, None]:
     for recorded in endless(datetime.now(UTC)):
         yield recorded
-
-
-def _say(message: str) -> None:
-    sys.stderr.write(f"streamrank: {message}\n")
-
-
-def _stop(status: int, *messages: str) -> int:
-    for message in messages:
-        _say(message)
-    return status
 
 
 if __name__ == "__main__":

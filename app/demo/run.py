@@ -23,6 +23,7 @@ from app.demo.verdict import judge
 from app.demo.workplace import workplace
 from app.errors import StreamRankError
 from app.ports import LOOPBACK, free_ports, is_free
+from app.stderr import ended
 from models.errors import RacesNotUsable
 
 INTERRUPTED = 130
@@ -53,8 +54,7 @@ def main(argv: list[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except (StreamRankError, RacesNotUsable, OSError) as error:
-        sys.stderr.write(f"streamrank: {error}\n")
-        return 1
+        return ended(1, str(error))
     return 0
 
 

@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 
 from app.inspection.options import Options, parse
 from app.inspection.text import as_json, as_text
+from app.stderr import ended
 
 CANNOT_BE_SERVED = 1
 NO_MODEL = 2
@@ -20,8 +21,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         return _inspect(options)
     except ModelNotUsable as error:
-        sys.stderr.write(f"streamrank: {error}\n")
-        return NO_MODEL
+        return ended(NO_MODEL, str(error))
 
 
 def _inspect(options: Options) -> int:

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import os
-import sys
 import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, nullcontext
@@ -23,6 +22,7 @@ from app.replay.options import Options, parse
 from app.replay.publishing import publisher
 from app.replay.recorded import Recorded, of_topic
 from app.status_line import StatusLine
+from app.stderr import ended, say
 from config.settings import KafkaSettings, SettingsError, load_topic_settings
 
 NOT_ALL, WRONG = 1, 2
@@ -36,9 +36,9 @@ def main(arguments: Sequence[str]) -> int:
         settings = load_topic_settings({**os.environ, **options.variables}, without=without)
         security = Security(settings.security)
     except SettingsError as error:
-        return _stop(WRONG, *error.mistakes)
+        return ended(WRONG, *error.mistakes)
     except StartFailed as error:
-        return _stop(WRONG, str(error))
+        return ended(WRONG, str(error))
     logging.disable()  # what goes wrong is said by the error that ends the trying, after a minute at the latest
     try:
         with nullcontext() if options.file is None else opened(options.file) as source:
@@ -52,18 +52,18 @@ def main(arguments: Sequence[str]) -> int:
 def _ended_by(error: Exception, options: Options) -> int:
     match error:
         case VisitFailed():
-            return _stop(error.status, str(error))
+            return ended(error.status, str(error))
         case PublishFailed():
-            return _stop(UNREACHABLE, str(error))
+            return ended(UNREACHABLE, str(error))
         case OSError():
-            return _stop(WRONG, f"{error.filename or options.file}: {error.strerror or error}")
-    return _stop(NOT_ALL, str(error))
+            return ended(WRONG, f"{error.filename or options.file}: {error.strerror or error}")
+    return ended(NOT_ALL, str(error))
 
 
 async def _replay(options: Options, source: IO[bytes] | None, kafka: KafkaSettings, security: Security) -> int:
     to, began, stop = options.to or kafka.input_topic, time.monotonic(), Stop()
     if options.from_topic == to:
-        return _stop(WRONG, f"--to {to}: this is where the records come from, and would never end")
+        return ended(WRONG, f"--to {to}: this is where the records come from, and would never end")
     topics = [to, *([] if options.from_topic is None else [options.from_topic])]
     pace = Steady(options.rate) if options.speed is None else AsItWas(options.speed)
     with stop.listening():
@@ -84,9 +84,9 @@ async def _replay(options: Options, source: IO[bytes] | None, kafka: KafkaSettin
             finally:
                 line.end()
                 words = f"{fed.written:,} records written to {to} in {time.monotonic() - began:.1f} s"
-                _say(words + (f"; the broker refuses {fed.refused:,}" if fed.refused else ""))
+                say(words + (f"; the broker refuses {fed.refused:,}" if fed.refused else ""))
     if stop.signal is not None:
-        return _stop(128 + stop.signal, f"stopped by {stop.signal.name}")
+        return ended(128 + stop.signal, f"stopped by {stop.signal.name}")
     return NOT_ALL if fed.refused else 0
 
 
@@ -112,13 +112,3 @@ async def _lines(source: IO[bytes], options: Options) -> AsyncGenerator[Recorded
 def _how_far(fed: Fed, of: str) -> str:
     late = f", {fed.late_seconds:.1f} s behind" if fed.late_seconds > 1 else ""
     return f"{fed.written:,}{of} records{late}"
-
-
-def _say(message: str) -> None:
-    sys.stderr.write(f"streamrank: {message}\n")
-
-
-def _stop(status: int, *messages: str) -> int:
-    for message in messages:
-        _say(message)
-    return status

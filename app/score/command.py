@@ -12,6 +12,7 @@ from typing import IO, TYPE_CHECKING
 
 from app.lines import opened
 from app.score.options import Options, parse
+from app.stderr import ended
 from config.paths import missing_paths
 from config.settings import ENV_FILE, VARIABLES, Settings, SettingsError, validate
 from config.sources import Given, GivenValues, gather
@@ -40,9 +41,9 @@ def main(arguments: Sequence[str]) -> int:
     try:
         settings = _settings(options)
         if mistake := _in_each_others_way(options):
-            return _stop(WRONG, mistake)
+            return ended(WRONG, mistake)
     except SettingsError as error:
-        return _stop(WRONG, *error.mistakes)
+        return ended(WRONG, *error.mistakes)
     from app.errors import ModelFailed, StartFailed
     from models.errors import ModelError
 
@@ -52,7 +53,7 @@ def main(arguments: Sequence[str]) -> int:
     except (StartFailed, ModelError, ModelFailed, OSError) as error:
         return _ended_by(error)
     except KeyboardInterrupt:
-        return _stop(INTERRUPTED, "interrupted")
+        return ended(INTERRUPTED, "interrupted")
 
 
 def _ended_by(error: Exception) -> int:
@@ -63,8 +64,8 @@ def _ended_by(error: Exception) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
     if isinstance(error, OSError):
-        return _stop(WRONG, f"{error.filename or 'reading or writing'}: {error.strerror or error}")
-    return _stop(MODEL_FAILED if isinstance(error, ModelFailed) else WRONG, *str(error).splitlines())
+        return ended(WRONG, f"{error.filename or 'reading or writing'}: {error.strerror or error}")
+    return ended(MODEL_FAILED if isinstance(error, ModelFailed) else WRONG, *str(error).splitlines())
 
 
 def _settings(options: Options) -> Settings:
@@ -158,8 +159,3 @@ async def _rank(settings: Settings, ranker: "Ranker", origin: str, size: int | N
         progress.end()
         executor.shutdown(wait=False, cancel_futures=True)
     return REFUSED if count.refused else 0
-
-
-def _stop(status: int, *messages: str) -> int:
-    sys.stderr.writelines(f"streamrank: {message}\n" for message in messages)
-    return status

@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from app.stderr import ended
 from app.train.apart import train_apart
 from app.train.failure import TrainingFailed
 from app.train.job import Job
@@ -25,11 +26,11 @@ def main(arguments: Sequence[str]) -> int:
             return _describe(options)
         return _compare(options) if options.folds else _train(options)
     except TrainingFailed as error:
-        return _stop(WRONG if error.asked_wrongly else FAILED, str(error))
+        return ended(WRONG if error.asked_wrongly else FAILED, *str(error).splitlines())
     except OSError as error:
-        return _stop(WRONG, f"{error.filename or options.out}: {error.strerror or error}")
+        return ended(WRONG, f"{error.filename or options.out}: {error.strerror or error}")
     except KeyboardInterrupt:
-        return _stop(INTERRUPTED, "interrupted")
+        return ended(INTERRUPTED, "interrupted")
 
 
 def _describe(options: Options) -> int:
@@ -64,8 +65,3 @@ def _run(options: Options, out: str | None) -> list[Row]:
 def _say(lines: Iterable[str]) -> None:
     sys.stdout.writelines(f"{line}\n" for line in lines)
     sys.stdout.flush()
-
-
-def _stop(status: int, message: str) -> int:
-    sys.stderr.writelines(f"streamrank: {line}\n" for line in message.splitlines())
-    return status
