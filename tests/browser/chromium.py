@@ -1,7 +1,6 @@
 """A headless Chromium, as Debian packages it, and what the tests ask of a page in it."""
 
 import json
-import os
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -14,6 +13,8 @@ from selenium.webdriver import Chrome, ChromeOptions, ChromeService, Keys
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 
+from tests.programs import why_missing
+
 SCREENSHOTS = Path(__file__).parents[2] / "build" / "screenshots"
 WITHIN = 30  # far more than anything takes
 _PROGRAMS = ("chromium", "chromedriver")
@@ -25,13 +26,13 @@ class ChromiumUnavailable(Exception):
 
 def why_no_chromium() -> str | None:
     """None when Chromium is here, else what is missing; ChromiumUnavailable when REQUIRE_CHROMIUM=1 insists."""
-    missing = [name for name in _PROGRAMS if shutil.which(name) is None]
-    if not missing:
-        return None
-    reason = f"no {' and no '.join(missing)} on this machine; scripts/chromium.sh installs Debian's packages"
-    if os.environ.get("REQUIRE_CHROMIUM") == "1":
-        raise ChromiumUnavailable(reason)
-    return reason
+    return why_missing(
+        _PROGRAMS,
+        shutil.which,
+        remedy="scripts/chromium.sh installs Debian's packages",
+        insists="REQUIRE_CHROMIUM",
+        error=ChromiumUnavailable,
+    )
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +21,20 @@ def mlp(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     path = tmp_path_factory.mktemp("models") / "mlp"
     export_mlp(path, seed=7)
+    return path
+
+
+@pytest.fixture(scope="session")
+def runners(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SavedModel: `speed` [None] to `scores` [None, 1], the same to the last bit in a batch of any size."""
+    import tensorflow as tf
+
+    def score(speed: Any) -> dict[str, Any]:
+        return {"scores": tf.expand_dims(speed * tf.constant(1.5), 1)}
+
+    path = tmp_path_factory.mktemp("models") / "runners"
+    serve = tf.function(score, input_signature=[tf.TensorSpec([None], tf.float32, "speed")], autograph=False)
+    tf.saved_model.save(tf.Module(), str(path), signatures={"serving_default": serve})
     return path
 
 

@@ -18,20 +18,6 @@ SEED, RECORDS, PARTITIONS, GROUPS, MEMBERS = 72, 100_000, 4, 40, 12
 Ranking = list[tuple[str, float, int | None]]
 
 
-@pytest.fixture(scope="module")
-def runners(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A SavedModel whose one score of a row is the same to the last bit in a batch of any size."""
-    import tensorflow as tf
-
-    def score(speed: Any) -> dict[str, Any]:
-        return {"scores": tf.expand_dims(speed * tf.constant(1.5), 1)}
-
-    path = tmp_path_factory.mktemp("models") / "runners"
-    serve = tf.function(score, input_signature=[tf.TensorSpec([None], tf.float32, "speed")], autograph=False)
-    tf.saved_model.save(tf.Module(), str(path), signatures={"serving_default": serve})
-    return path
-
-
 def made_up() -> list[Record]:
     """Records of many groups, some of them tombstones."""
     print(f"seed: {SEED}")

@@ -30,20 +30,6 @@ def receiver() -> Iterator[Receiver]:
         yield receiver
 
 
-@pytest.fixture(scope="module")
-def runners(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A SavedModel: `speed` [None] to `scores` [None, 1]."""
-    import tensorflow as tf
-
-    def score(speed: Any) -> dict[str, Any]:
-        return {"scores": tf.expand_dims(speed * tf.constant(1.5), 1)}
-
-    path = tmp_path_factory.mktemp("models") / "runners"
-    serve = tf.function(score, input_signature=[tf.TensorSpec([None], tf.float32, "speed")], autograph=False)
-    tf.saved_model.save(tf.Module(), str(path), signatures={"serving_default": serve})
-    return path
-
-
 class Producer:
     """Whoever made a record: the context that its span gives along."""
 

@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 from tests.broker.kafka_jars import cache
+from tests.programs import why_missing
 
 PROGRAMS = ("promtool", "prometheus")
 
@@ -21,13 +22,13 @@ def program(name: str) -> str | None:
 
 def why_no_prometheus() -> str | None:
     """None when both are here, else what is missing; PrometheusUnavailable when REQUIRE_PROMETHEUS=1 insists."""
-    missing = [name for name in PROGRAMS if program(name) is None]
-    if not missing:
-        return None
-    reason = f"no {' and no '.join(missing)} on this machine; scripts/prometheus.sh fetches Debian's"
-    if os.environ.get("REQUIRE_PROMETHEUS") == "1":
-        raise PrometheusUnavailable(reason)
-    return reason
+    return why_missing(
+        PROGRAMS,
+        program,
+        remedy="scripts/prometheus.sh fetches Debian's",
+        insists="REQUIRE_PROMETHEUS",
+        error=PrometheusUnavailable,
+    )
 
 
 def promtool(*arguments: str | Path, given: str = "") -> tuple[int, str]:

@@ -2,10 +2,9 @@
 
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from tests.probe import ROOT, run_probe
 
 PROBE = """
 def test_that_needs_prometheus(needs_prometheus):
@@ -13,31 +12,20 @@ def test_that_needs_prometheus(needs_prometheus):
 """
 
 
-def run_probe(folder: Path, **environment: str) -> tuple[int, str]:
+def probe(folder: Path, **environment: str) -> tuple[int, str]:
     """Run a session in which no Prometheus can be found; returns its exit status and what it says."""
-    (folder / "conftest.py").write_text("from tests.prometheus.conftest import *\n")
-    (folder / "test_probe.py").write_text(PROBE)
-    (folder / "pytest.ini").write_text("[pytest]\n")
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-rs", "-p", "no:cacheprovider", str(folder)],
-        env={"PATH": str(folder), "PYTHONPATH": str(ROOT), "HOME": str(folder), **environment},
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return done.returncode, done.stdout + done.stderr
+    return run_probe(folder, PROBE, conftest="from tests.prometheus.conftest import *\n", **environment)
 
 
 def test_without_prometheus_the_tests_are_skipped_and_say_how_to_get_it(tmp_path: Path):
-    status, said = run_probe(tmp_path)
+    status, said = probe(tmp_path)
     assert status == 0
     assert "1 skipped" in said
     assert "no promtool and no prometheus on this machine; scripts/prometheus.sh" in said
 
 
 def test_where_prometheus_is_required_they_fail(tmp_path: Path):
-    status, said = run_probe(tmp_path, REQUIRE_PROMETHEUS="1")
+    status, said = probe(tmp_path, REQUIRE_PROMETHEUS="1")
     assert status == 1
     assert "PrometheusUnavailable: no promtool and no prometheus on this machine" in said
 
