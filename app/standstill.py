@@ -17,7 +17,7 @@ class Standstill:
 
     A process that is stopped (SIGSTOP, a suspended machine) and goes on later knows nothing of it: it would publish
     what it had in its hands, which somebody else has published by then, and Faust's consumer does not recover from it.
-    A busy event loop is another matter as long as heartbeats, which have a thread of their own, were answered.
+    An event loop that was busy is another matter as long as a heartbeat was answered in time.
 
     Args:
         session_seconds: how long the group waits for a heartbeat.

@@ -12,7 +12,7 @@ from mode import ServiceT
 
 from app.kafka.books import Books
 from app.kafka.chunk import Chunk
-from app.kafka.fetching import FAUST_LOGGER, ChunkThread
+from app.kafka.fetching import FAUST_LOGGER, ChunkSource
 from app.kafka.gap import account_for_gap
 from app.kafka.letting_go import LettingGo
 from app.kafka.opening import Opening
@@ -38,7 +38,7 @@ class Consumer(driver.Consumer):
 
     logger = FAUST_LOGGER
     app: "ChunkApp"
-    _thread: ChunkThread
+    _thread: ChunkSource
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -54,8 +54,8 @@ class Consumer(driver.Consumer):
         super()._reset_state()
         self._unacked_messages = _NoBook()
 
-    def _new_consumer_thread(self) -> ChunkThread:
-        return ChunkThread(self, loop=self.loop, beacon=self.beacon)
+    def _new_consumer_thread(self) -> ChunkSource:
+        return ChunkSource(self, loop=self.loop, beacon=self.beacon)
 
     # -- fetching
 
@@ -182,7 +182,7 @@ class Consumer(driver.Consumer):
         return True
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
-        # A crash ends the consumer thread; a commit handed to it then is cancelled, or waited for without end.
+        # A crash ends aiokafka's consumer, which may leave who commits with it waiting without end.
         commit = self._committing = asyncio.ensure_future(super()._commit(offsets))
         crashed = asyncio.ensure_future(self._crashed.wait())
         try:
@@ -265,7 +265,6 @@ class Consumer(driver.Consumer):
 
     def begin(self, tp: TP, position: int, epoch: int) -> None:
         """Fetch a partition from *position* on; its chunks bear *epoch*."""
-        # The books first: chunks may come as soon as the thread has the epoch.
         self._committed_offset[tp] = position
         self.books.open(tp, position, epoch)
         self._thread.begin(tp, position, epoch)

@@ -15,7 +15,7 @@ from app.standstill import awake
 
 
 class Membership:
-    """Takes the place of a few of the consumer's methods; lives on its thread.
+    """Takes the place of a few of the consumer's methods.
 
     Args:
         consumer: aiokafka's, started.

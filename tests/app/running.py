@@ -3,28 +3,21 @@
 import asyncio
 import os
 import signal
-import threading
 from collections.abc import Callable
 from typing import NoReturn
 
 import pytest
-from mode.threads import WorkerThread
 
 from app.worker import Worker
 
 
 def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep a worker from ending the process, or from keeping it alive."""
+    """Keep a worker from ending the process."""
 
     def end_now(status: int) -> NoReturn:
         raise AssertionError(f"the worker would have ended the process with {status}")
 
-    def start_as_daemon(self: WorkerThread) -> None:
-        self.daemon = True  # or a worker that a test could not stop would keep the whole session from ending
-        threading.Thread.start(self)
-
     monkeypatch.setattr("app.worker._end_now", end_now)
-    monkeypatch.setattr(WorkerThread, "start", start_as_daemon)
     monkeypatch.setattr("app.collector.spare", lambda: None)
 
 

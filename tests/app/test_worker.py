@@ -411,7 +411,7 @@ async def nothing(*_: object, **__: object) -> dict[Any, Any]:
 
 DEAD = [
     ("app.kafka.sender.Sender._deliver", never, "a publisher that sends nothing"),
-    ("app.kafka.fetching.ChunkThread._take_chunks", nothing, "a consumer that falls silent"),
+    ("app.kafka.fetching.ChunkSource.take_chunks", nothing, "a consumer that falls silent"),
     ("app.pipeline.Pipeline.accept", lambda *_: None, "an agent that does nothing with what comes"),
     ("app.lane.Lane._commit", never, "a lane that acknowledges nothing"),
 ]

@@ -90,7 +90,7 @@ class Receiver:
         return (
             f"joined {consumer.joined}, flow {consumer.flow_active}, letting go {consumer._letting_go.has_begun}, "
             f"assigned {sorted(consumer.assigned)}, opening {consumer.opening}, positions and epochs {positions}, "
-            f"epochs of the thread {thread._epochs}, in flight {self.app.in_flight.records}, "
+            f"epochs of the source {thread._epochs}, in flight {self.app.in_flight.records}, "
             f"aiokafka has {inner and inner.assignment()}, paused {inner and inner.paused()}, "
             f"fetched {fetcher and list(fetcher._records)}, fetching {fetcher and fetcher._in_flight}, "
             f"leaders {inner and [(tp, inner._client.cluster.leader_for_partition(tp)) for tp in inner.assignment()]}, "

@@ -94,16 +94,16 @@ async def test_a_partition_that_can_never_be_opened_is_a_failure(topics: Topics,
 
 
 async def test_a_commit_that_cannot_be_read_now_is_read_later(topics: Topics, monkeypatch: pytest.MonkeyPatch):
-    from app.kafka.fetching import ChunkThread
+    from app.kafka.fetching import ChunkSource
 
-    read, refusals = ChunkThread._committed_position, [GroupCoordinatorNotAvailableError()] * 3
+    read, refusals = ChunkSource.committed_position, [GroupCoordinatorNotAvailableError()] * 3
 
-    async def refused_at_first(self: ChunkThread, tp: TP) -> int:
+    async def refused_at_first(self: ChunkSource, tp: TP) -> int:
         if refusals:
             raise refusals.pop()
         return await read(self, tp)
 
-    monkeypatch.setattr(ChunkThread, "_committed_position", refused_at_first)
+    monkeypatch.setattr(ChunkSource, "committed_position", refused_at_first)
     write(topics, 8)
     async with consuming(topics) as receiver:
         await receiver.wait_for(lambda: len(receiver.records) == 8)

@@ -122,7 +122,6 @@ class House:
         self.thread = Thread()
         settings = load_settings(VARIABLES | variables, env_file=None)
         self.consumer: Consumer = make_app(settings.kafka, settings.batch, self.listener).chunk_consumer
-        self.consumer._thread.thread_loop.close()
         self.consumer._thread = self.thread  # type: ignore[assignment]
 
     async def assign(self) -> None:

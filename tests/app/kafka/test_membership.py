@@ -40,31 +40,27 @@ async def test_a_request_that_is_not_answered_is_given_up_and_its_connection_too
     monkeypatch.setattr("app.kafka.membership.REQUEST_TIMEOUT_MS", 300)
     async with consuming(topics, KAFKA_BOOTSTRAP_SERVERS=proxy.bootstrap_servers) as receiver:
         await receiver.wait_for(lambda: receiver.app.chunk_consumer.joined)
-        thread = receiver.app.chunk_consumer._thread
-        client = thread._ensure_consumer()._client
+        client = receiver.app.chunk_consumer._thread._ensure_consumer()._client
         node = client.get_random_node()
-        await thread._here(client.send(node, MetadataRequest([]), group="mine"))
+        await client.send(node, MetadataRequest([]), group="mine")
         connection = client._conns[node, "mine"]
         with proxy.hold(ApiKey.METADATA):
             began = time.monotonic()
             with pytest.raises(RequestTimedOutError):
-                await thread._here(client.send(node, MetadataRequest([]), group="mine"))
+                await client.send(node, MetadataRequest([]), group="mine")
             assert time.monotonic() - began < receiver.app.conf.broker_request_timeout / 2
             assert not connection.connected()
-        await thread._here(client.send(node, MetadataRequest([]), group="mine"))
+        await client.send(node, MetadataRequest([]), group="mine")
 
 
 async def test_what_ends_all_coordination_is_told_in_our_words(topics: Topics):
     async with consuming(topics) as receiver:
         await receiver.wait_for(lambda: receiver.app.chunk_consumer.joined)
-        thread = receiver.app.chunk_consumer._thread
-        coordinator = thread._ensure_consumer()._coordinator
-        pushed = asyncio.ensure_future(
-            thread._here(coordinator._push_error_to_user(GroupAuthorizationFailedError("group")))
-        )
+        coordinator = receiver.app.chunk_consumer._thread._ensure_consumer()._coordinator
+        pushed = asyncio.ensure_future(coordinator._push_error_to_user(GroupAuthorizationFailedError("group")))
         await receiver.wait_for(lambda: receiver.failures)
         assert isinstance(receiver.failures[0], StartFailed)
         assert "grant Read on the consumer group" in str(receiver.failures[0])
-        thread._soon(coordinator._error_consumed_fut.set_result, None)
+        coordinator._error_consumed_fut.set_result(None)
         await pushed
         coordinator._pending_exception = coordinator._error_consumed_fut = None
