@@ -1,4 +1,4 @@
-"""Calls of the model, off the event loop, and how long they take."""
+"""Calls of the model, off the event loop unless they are quick, and how long they take."""
 
 import asyncio
 import time
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 class ModelCalls:
-    """Runs models in threads.
+    """Runs models in threads, except for calls that are done before a thread would have begun.
 
     Whoever is cancelled while waiting leaves the call running: nothing can stop it.
 
@@ -43,7 +43,10 @@ class ModelCalls:
         """
         began = time.monotonic()
         try:
-            ranking = await self._run(lambda: predictor.predict(columns))
+            if height(columns) <= predictor.quick_rows:
+                ranking = predictor.predict(columns)
+            else:
+                ranking = await self._run(lambda: predictor.predict(columns))
         except Exception:
             self._on_call(time.monotonic() - began)
             raise

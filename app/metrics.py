@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-import numpy as np
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -110,10 +109,10 @@ class Metrics:
             self._child("streamrank_records_total", "superseded").inc(overtaken)
         superseded = sum(outcome is SUPERSEDED for outcome in outcomes)
         self._child("streamrank_records_total", "published").inc(len(outcomes) - len(rejected) - superseded)
-        timestamps = np.fromiter((record.timestamp for record in chunk), dtype=np.float64, count=len(chunk))
+        now = time.time()
         # Records may bear no timestamp (-1), or that of a clock that is ahead of ours.
-        ages = time.time() - timestamps[timestamps >= 0] / 1000
-        self._made["streamrank_end_to_end_seconds"].observe(np.maximum(ages, 0.0))
+        ages = [max(0.0, now - record.timestamp / 1000) for record in chunk if record.timestamp >= 0]
+        self._made["streamrank_end_to_end_seconds"].observe(ages)
 
     def traced(self, records: Iterable[tuple[int, str]]) -> None:
         """Show the traces of records that were just confirmed beside how old they were: their timestamps and ids."""

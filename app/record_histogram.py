@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from prometheus_client.core import HistogramMetricFamily
 from prometheus_client.registry import Collector
 from prometheus_client.samples import Exemplar
@@ -28,15 +27,16 @@ class RecordHistogram(Collector):
         self._sum = 0.0
         self._exemplars: dict[int, Exemplar] = {}
 
-    def observe(self, values: npt.NDArray[np.float64]) -> None:
+    def observe(self, values: Sequence[float]) -> None:
         """Count all of *values*."""
         if len(values) < FEW:
-            for value in values.tolist():
+            for value in values:
                 self._counts[bisect_left(self._limits, value)] += 1
-                self._sum += value
+            self._sum += sum(values)
             return
-        self._counts += np.bincount(np.searchsorted(self._bounds, values), minlength=len(self._counts))
-        self._sum += float(values.sum())
+        places = np.searchsorted(self._bounds, np.asarray(values, np.float64))
+        self._counts += np.bincount(places, minlength=len(self._counts))
+        self._sum += sum(values)
 
     def exemplify(self, value: float, trace_id: str) -> None:
         """Let a *value* that was counted stand for its bucket, with the trace that tells of it, until the next one."""

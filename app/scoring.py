@@ -158,7 +158,12 @@ def _expired(part: Slice[Rows], now_ms: float) -> Mapping[int, RejectedRecord]:
 
 
 def _merge(slices: Sequence[Slice[Rows]]) -> Columns:
-    return _joined([_rows(part.block.columns, part.start, part.stop) for part in slices])
+    return _joined([_taken(part) for part in slices])
+
+
+def _taken(part: Slice[Rows]) -> Columns:
+    columns = part.block.columns
+    return columns if len(part) == height(columns) else _rows(columns, part.start, part.stop)
 
 
 def _joined(parts: Sequence[Columns]) -> Columns:

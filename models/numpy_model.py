@@ -65,6 +65,7 @@ class NumpyModel:
         self.signature = Signature("serving_default", (TensorSpec("features", "float32", (features,)),))
         self.classes = classes
         self.largest_batch = None
+        self.quick_rows = 0
         self.labels = labels
         self.fail_everything: type[RowsRefused] | type[ModelUnavailable] | None = None
         self.out_of_memory_above: int | None = None

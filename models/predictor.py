@@ -99,6 +99,10 @@ class Predictor(Protocol):
     def largest_batch(self) -> int | None:
         """The most rows that one call of the model takes, more are split; None: any number."""
 
+    @property
+    def quick_rows(self) -> int:
+        """The most rows of which a call surely takes no longer than handing it to a thread would; 0: no call does."""
+
     def predict(self, columns: Columns) -> TopK:
         """Score a batch and keep the best classes of each row.
 

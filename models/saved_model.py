@@ -8,6 +8,7 @@ from typing import Any
 from models.device import Device, choose_device
 from models.entry_point import EntryPoint, find_entry_point
 from models.errors import ModelError, ModelNotUsable, ModelUnavailable, SizesOpen
+from models.executor import Choice, choose, running_in
 from models.failures import as_model_error
 from models.fingerprint import read_contents
 from models.labels import Labels, choose_labels
@@ -22,6 +23,9 @@ from models.runtime import tf
 from models.scores import Output, choose_scores
 from models.signature import Signature
 from models.warming import Sample, warm_up
+
+# A graph that is no larger may be made ready for two executors.
+_SMALL_BYTES = 10_000_000
 
 # Its public modules do not show what its own parameter server ends calls with.
 _cancellation = import_module(f"{tf.__name__}.python.eager.cancellation")
@@ -77,6 +81,8 @@ def read(folder: Path, options: Options, *, fingerprint: str | None = None) -> "
         sizes=sizes,
         recorded=[Sample(rows, f"request {number} of {FILE.name}") for number, rows in enumerate(recorded, start=1)],
         owner=loaded,
+        # Another executor makes the graph ready anew: XLA would compile it again, and constants lie in memory twice.
+        small=device.name == "cpu" and not options.xla and graph.ByteSize() <= _SMALL_BYTES,
     )
 
 
@@ -97,6 +103,7 @@ class SavedModelPredictor:
         sizes: BatchSizes,
         recorded: Sequence[Sample],
         owner: Any,
+        small: bool,
     ) -> None:
         self._name = options.name
         self._version = options.version
@@ -116,6 +123,8 @@ class SavedModelPredictor:
         self._running: set[Any] = set()
         self._given_up = False
         self._sizes = sizes
+        self._choice = Choice()
+        self._small = small
         self._recorded: Sequence[Sample] = recorded
         self._known_good = Sample.made_up(entry.signature)
 
@@ -179,6 +188,11 @@ class SavedModelPredictor:
         """The most rows that one call of the model takes; None: any number."""
         return self._sizes.largest
 
+    @property
+    def quick_rows(self) -> int:
+        """See `models.predictor.Predictor`; known once it is warm."""
+        return self._choice.quick_rows
+
     def predict(self, columns: Columns) -> TopK:
         """Score a batch and keep the best classes of each row; see `models.predictor.Predictor`.
 
@@ -208,7 +222,11 @@ class SavedModelPredictor:
         try:
             if self._given_up:
                 raise ModelUnavailable("it was given up")
-            with tf.device(self._device.placement), _cancellation.CancellationManagerContext(cancellation):
+            with (
+                tf.device(self._device.placement),
+                running_in(self._choice.executor),
+                _cancellation.CancellationManagerContext(cancellation),
+            ):
                 outputs: Sequence[Any] = self._call(*tensors, *self._captured)
         finally:
             self._running.discard(cancellation)
@@ -240,3 +258,10 @@ class SavedModelPredictor:
             warm_up(self, sample, [height(sample.columns)])
         self._recorded = ()
         self._known_good = first
+        if self._small:
+            sizes = self._sizes.up_to(batch_size)
+            self._choice = choose(self._try_executor, sizes[0], sizes[-1])
+
+    def _try_executor(self, executor: str, rows: int) -> None:
+        self._choice = Choice(executor)
+        self.predict(self.known_good_rows(rows))

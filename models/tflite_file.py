@@ -77,6 +77,7 @@ class TFLitePredictor:
         self.labels: Sequence[str] | None = labels.names
         self.classes = scores.columns if labels.names is None else len(labels.names)
         self.largest_batch = sizes.largest
+        self.quick_rows = 0
         self._interpreters = interpreters
         self.batch, self.outputs, self.scores = batch, outputs, scores
         self.labels_output = None  # the runtime gives no strings

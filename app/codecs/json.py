@@ -1,12 +1,14 @@
 """The wire format `json`: one object per record, a field for every input of the signature."""
 
+from collections import defaultdict
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Protocol
 
 import numpy.typing as npt
 
-from app.codecs.columns import Column, Extent, Row
+from app.codecs.columns import Column, Extent, Row, stack_alike
 from app.codecs.exact import ExactReader
 from app.codecs.fast import DOUBTS, FastReader
 from app.codecs.fields import RecordFields
@@ -122,6 +124,13 @@ class Grouping:
 
     def __init__(self, columns: Sequence[Column]) -> None:
         self._columns = columns
+        numbers: dict[str, list[int]] = defaultdict(list)
+        for place, column in enumerate(columns):
+            if column.is_a_number:
+                numbers[column.element.name].append(place)
+        self._alike = [places for places in numbers.values() if len(places) > 1]
+        together = set(chain.from_iterable(self._alike))
+        self._alone = [place for place in range(len(columns)) if place not in together]
         self._open = [(place, column.extent) for place, column in enumerate(columns, start=1) if column.is_open]
 
     def groups(self, rows: Sequence[Row], positions: Sequence[int]) -> Iterator[RowGroup]:
@@ -142,10 +151,16 @@ class Grouping:
 
     def _group(self, rows: Sequence[Row], positions: Sequence[int], shape_key: Hashable) -> RowGroup:
         ids, *cells = zip(*rows, strict=True)
-        columns = {}
+        columns: dict[str, npt.NDArray[Any]] = {}
         nbytes = 0
-        for column, mine in zip(self._columns, cells, strict=True):
-            columns[column.name], size = column.stack(mine)
+        for places in self._alike:
+            alike = [self._columns[place] for place in places]
+            array = stack_alike(alike, [cells[place] for place in places])
+            columns.update(zip([column.name for column in alike], array, strict=True))
+            nbytes += array.nbytes
+        for place in self._alone:
+            column = self._columns[place]
+            columns[column.name], size = column.stack(cells[place])
             nbytes += size
         return RowGroup(positions, list(ids), columns, shape_key, nbytes)
 
