@@ -46,15 +46,15 @@ class Outbox:
         """
         if not state:
             return await self._publish_outcomes(producer, ready)
-        both = [
-            asyncio.ensure_future(self._publish_outcomes(producer, ready)),
-            asyncio.ensure_future(self._keep(producer, ready[0].chunk.tp.partition, state)),
-        ]
+        # Both at once, so that they leave in one request.
+        keeping = asyncio.ensure_future(self._keep(producer, ready[0].chunk.tp.partition, state))
         try:
-            await asyncio.gather(*both)
-        finally:
-            for each in both:
-                each.cancel()  # when one failed, nobody waits for the other
+            await self._publish_outcomes(producer, ready)
+            await keeping
+        except BaseException:
+            keeping.cancel()
+            await asyncio.gather(keeping, return_exceptions=True)
+            raise
 
     async def _publish_outcomes(self, producer: Producer, ready: Sequence[Work]) -> None:
         await self._publish_predictions(producer, ready)
@@ -107,6 +107,8 @@ class Outbox:
                     letter = outcomes.factories[place].dead_letter(work.chunk.tp, work.chunk[place], outcome)
                     letters.append(_accounted(work, place, letter))
                     sent.append((work, place))
+        if not letters:
+            return
         source = ready[0].chunk.tp.partition
         with self._publication(ready, sent, letters, self._dead_letter_topic) as publication:
             refused = await send(self._router, producer, self._dead_letter_topic, source, letters)

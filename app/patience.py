@@ -37,16 +37,21 @@ class Patience:
         Raises:
             ModelFailed: the last attempt failed too.
         """
+        try:
+            return await question()
+        except ModelUnavailable as error:
+            return await self._ask_again(question, error)
+
+    async def _ask_again(self, question: Callable[[], Awaitable[T]], error: ModelUnavailable) -> T:
         me = object()
         try:
             for pause in self._backoff:
+                self._note(me, error)
+                await asyncio.sleep(pause)
                 try:
                     return await question()
-                except ModelUnavailable as error:
-                    self._note(me, error)
-                await asyncio.sleep(pause)
-            return await question()
-        except ModelUnavailable as error:
+                except ModelUnavailable as again:
+                    error = again
             raise ModelFailed(f"the model fails, also at attempt {self._backoff.pauses + 1}: {error}") from error
         finally:
             self._pending.pop(me, None)

@@ -66,6 +66,8 @@ def _both(table: Any) -> Any:
 
 
 def _best(table: Any, top_k: int) -> tuple[Any, Any]:
+    if table.shape[1] == 1:
+        return table, tf.zeros_like(table, tf.int32)
     columns = table.shape[1] if table.shape[1] is not None else tf.shape(table)[1]
     kept = columns if top_k == 0 else min(top_k, columns) if isinstance(columns, int) else tf.minimum(top_k, columns)
     if not table.dtype.is_floating:

@@ -171,7 +171,7 @@ class ChunkSource(AIOKafkaConsumerThread):
         fetcher, subscriptions = consumer._fetcher, consumer._subscription
         clock = asyncio.get_running_loop().time
         deadline = clock() + timeout_seconds
-        _resume(subscriptions)
+        _resume(consumer)
         with subscriptions.fetch_context():
             while True:
                 if consumer._closed or fetcher._closed:
@@ -182,13 +182,16 @@ class ChunkSource(AIOKafkaConsumerThread):
                     return {}
                 if subscriptions.reassignment_in_progress:
                     await subscriptions.wait_for_assignment()
-                    _resume(subscriptions)
+                    _resume(consumer)
                     continue
                 chunks = self._ready_chunks(fetcher, room, chunk_records)
                 if chunks != {}:
                     if chunks is None or sum(len(chunk) for chunk in chunks.values()) < chunk_records // 2:
                         _pause(subscriptions)
+                    else:
+                        _look_again(fetcher)
                     return chunks
+                _look_again(fetcher)
                 if not await _woken(fetcher, deadline - clock()):
                     return {}
 
@@ -198,7 +201,7 @@ class ChunkSource(AIOKafkaConsumerThread):
             result = fetcher._records[tp]
             if type(result) is not FetchResult:
                 if not chunks:
-                    _forget(fetcher, tp)
+                    del fetcher._records[tp]
                     result.check_raise()
                 continue
             chunk = self._take(tp, result, room._replace(records=min(room.records, chunk_records)))
@@ -206,7 +209,7 @@ class ChunkSource(AIOKafkaConsumerThread):
                 # The others first, the next time.
                 fetcher._records.move_to_end(tp)
             else:
-                _forget(fetcher, tp)
+                del fetcher._records[tp]
             if chunk is not None:
                 chunks[TP(tp.topic, tp.partition)] = chunk
                 room = Room(room.records - len(chunk), room.nbytes - chunk.nbytes, empty=False)
@@ -265,13 +268,14 @@ def _pause(subscriptions: Any) -> None:
         subscriptions.pause(tp)
 
 
-def _resume(subscriptions: Any) -> None:
-    for tp in subscriptions.paused_partitions():
-        subscriptions.resume(tp)
+def _resume(consumer: Any) -> None:
+    for tp in consumer._subscription.paused_partitions():
+        consumer._subscription.resume(tp)
+    _look_again(consumer._fetcher)
 
 
-def _forget(fetcher: Any, tp: TopicPartition) -> None:
-    del fetcher._records[tp]
+def _look_again(fetcher: Any) -> None:
+    """Let aiokafka look what may be fetched. Not while that is nothing: it looks at every partition each time."""
     fetcher._notify(fetcher._wait_consume_future)
 
 
