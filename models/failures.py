@@ -43,10 +43,14 @@ def first_line(error: Exception) -> str:
         <stack traces unavailable>
         assertion failed: [speed must be positive]
                  [[{{node Assert}}]] [Op:__inference_rank_217]
+
+    In the sequential executor there is nothing between the first line and the reason.
     """
     text = str(getattr(error, "message", error))
     place, _, reason = text.partition("\t [[{{node")[0].rpartition("<stack traces unavailable>\n")
     lines = [line.strip() for line in reason.splitlines() if line.strip() and "root error(s) found" not in line]
+    if len(lines) > 1 and lines[0] == "Graph execution error:":
+        lines.pop(0)
     if not lines:
         return type(error).__name__
     line = lines[-1] if not place and "Detected at node" in reason else lines[0]

@@ -8,6 +8,7 @@ IN_A_GRAPH = (
     "Graph execution error:\n\nDetected at node Assert defined at (most recent call last):\n"
     "<stack traces unavailable>\nassertion failed: [too slow]\n\t [[{{node Assert}}]] [Op:__inference_rank_21]"
 )
+IN_SEQUENCE = "Graph execution error:\n\nassertion failed: [too slow] [Op:__inference_rank_21]"
 TWICE = (
     "Graph execution error:\n\nDetected at node A defined at (most recent call last):\n<stack traces unavailable>\n"
     "Detected at node B defined at (most recent call last):\n<stack traces unavailable>\n"
@@ -65,6 +66,7 @@ def test_what_is_no_error_of_an_op_is_not_the_rows_fault(tf: Any) -> None:
     ("message", "line"),
     [
         (IN_A_GRAPH, "assertion failed: [too slow]"),
+        (IN_SEQUENCE, "assertion failed: [too slow]"),
         (TWICE, "too slow"),
         (WITH_A_STACK, "indices[0] = 7 is not in [0, 3)"),
         (OF_A_PYTHON_OP, "ValueError: too slow"),

@@ -1,11 +1,13 @@
 """How partitions are opened, opened anew, and given up, on a real broker."""
 
 import asyncio
+import threading
 
 import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import GroupAuthorizationFailedError, GroupCoordinatorNotAvailableError
 from faust.types import TP
+from mode.threads import WorkerThread
 
 from app.errors import ProducerLost
 from tests.app.kafka.harness import Receiver, consuming
@@ -36,6 +38,13 @@ class Stubborn(Receiver):
             self.refusals[tp.partition] -= 1
             raise self.error
         await super().open_partition(tp, epoch)
+
+
+async def test_the_consumer_runs_on_the_event_loop_of_everybody(topics: Topics):
+    async with consuming(topics) as receiver:
+        await receiver.wait_for(lambda: receiver.app.chunk_consumer.joined)
+        assert receiver.app.chunk_consumer._thread.thread_loop is asyncio.get_running_loop()
+        assert not [each for each in threading.enumerate() if isinstance(each, WorkerThread)]
 
 
 async def test_a_partition_that_is_opened_anew_goes_on_from_what_is_committed_and_forgets_the_rest(topics: Topics):
