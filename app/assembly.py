@@ -192,7 +192,7 @@ def make_scorer(
 
     limit = BatchLimit(settings.batch.max_size, on_lower=metrics.ran_out_of_memory)
     metrics.batch_limit(lambda: limit.rows)
-    return Scorer(executor, on_call, limit=limit)
+    return Scorer(executor, on_call, limit=limit, quick=True)
 
 
 def make_pipeline(

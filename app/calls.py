@@ -13,18 +13,20 @@ T = TypeVar("T")
 
 
 class ModelCalls:
-    """Runs models in threads, except for calls that are done before a thread would have begun.
+    """Runs models in threads, except for quick calls, which are done before a thread would have begun.
 
     Whoever is cancelled while waiting leaves the call running: nothing can stop it.
 
     Args:
         executor: the threads that wait for it.
         on_call: told of the seconds that each call with rows of records took.
+        quick: whether quick calls are made here, see `Predictor.quick_rows`.
     """
 
-    def __init__(self, executor: Executor, on_call: Callable[[float], None]) -> None:
+    def __init__(self, executor: Executor, on_call: Callable[[float], None], *, quick: bool = False) -> None:
         self._executor = executor
         self._on_call = on_call
+        self._quick = quick
         self._began: dict[object, float] = {}
 
     @property
@@ -43,7 +45,7 @@ class ModelCalls:
         """
         began = time.monotonic()
         try:
-            if height(columns) <= predictor.quick_rows:
+            if self._quick and height(columns) <= predictor.quick_rows:
                 ranking = predictor.predict(columns)
             else:
                 ranking = await self._run(lambda: predictor.predict(columns))

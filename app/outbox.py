@@ -35,6 +35,8 @@ class Outbox:
     async def publish(self, producer: Producer, ready: Sequence[Work], state: Sequence[Outgoing] = ()) -> None:
         """Publish what became of consecutive chunks of one partition, and return when all of it is confirmed.
 
+        State that is refused is told of once the outcomes are confirmed, or have failed.
+
         Args:
             producer: the partition's way out.
             ready: the chunks.

@@ -55,6 +55,7 @@ class Patience:
             raise ModelFailed(f"the model fails, also at attempt {self._backoff.pauses + 1}: {error}") from error
         finally:
             self._pending.pop(me, None)
+            del error  # it holds on to this frame, and to the rows
 
     def _note(self, me: object, error: ModelUnavailable) -> None:
         if not self._pending:

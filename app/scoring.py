@@ -46,6 +46,7 @@ class Scorer:
         on_call: told of the seconds that each call with rows of records took.
         limit: of the batches; lowered when the device's memory runs out.
         backoff: how often the model is asked again while it is at fault itself.
+        quick: see `ModelCalls`.
     """
 
     def __init__(
@@ -55,8 +56,9 @@ class Scorer:
         *,
         limit: BatchLimit,
         backoff: Backoff = Backoff(),  # noqa: B008 - a frozen value
+        quick: bool = False,
     ) -> None:
-        self._calls = ModelCalls(executor, on_call)
+        self._calls = ModelCalls(executor, on_call, quick=quick)
         self.limit = limit
         self._patience = Patience(backoff)
 

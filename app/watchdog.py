@@ -1,6 +1,7 @@
 """Notice that this worker cannot go on although nothing outside of it is wrong, so that a restart would help."""
 
 import asyncio
+import faulthandler
 from collections.abc import Callable
 
 from faust.types import TP
@@ -12,6 +13,7 @@ from app.serving import Serving
 LOOK_SECONDS = 1.0
 # Longer than any step takes that is not watched by itself.
 STUCK_SECONDS = 60.0
+_STANDARD_ERROR = 2
 
 
 class Watchdog:
@@ -44,12 +46,22 @@ class Watchdog:
         self._unsent: dict[TP, tuple[int, float]] = {}
 
     async def run(self) -> None:
-        """Watch until something is stuck, or until cancelled."""
-        while True:
-            if (stuck := self._look()) is not None:
-                self._on_stuck(stuck)
-                return
-            await asyncio.sleep(LOOK_SECONDS)
+        """Watch until something is stuck, or until cancelled.
+
+        When the event loop itself is held up for so long, nobody can be told: then the process ends with exit status 1,
+        and what it was doing on standard error.
+        """
+        longest = max(self._model_timeout_seconds, self._stuck_seconds)
+        try:
+            while True:
+                # In a thread without Python, which needs no turn at the interpreter.
+                faulthandler.dump_traceback_later(longest, exit=True, file=_STANDARD_ERROR)
+                if (stuck := self._look()) is not None:
+                    self._on_stuck(stuck)
+                    return
+                await asyncio.sleep(LOOK_SECONDS)
+        finally:
+            faulthandler.cancel_dump_traceback_later()
 
     def _look(self) -> Stuck | None:
         calling = self._serving.scorer.longest_call_seconds

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from statistics import median
 from typing import Any
 
 from models.errors import ModelError
@@ -61,13 +62,14 @@ def choose(call: Callable[[str, int], object], fewest: int, most: int) -> Choice
             return Choice()
         call(SEQUENTIAL, most)  # which makes it ready
         took = [(_seconds(call, PARALLEL, most), _seconds(call, SEQUENTIAL, most)) for _ in range(_ROUNDS)]
-        few = min(_seconds(call, SEQUENTIAL, fewest) for _ in range(_ROUNDS))
+        few = [_seconds(call, SEQUENTIAL, fewest) for _ in range(_ROUNDS)]
     except ModelError:
-        return Choice()  # it has conditions or loops
-    parallel, sequential = (min(each) for each in zip(*took, strict=True))
-    if sequential > _AS_GOOD * parallel:
+        return Choice()  # as a rule because it has conditions or loops
+    parallel, sequential = zip(*took, strict=True)
+    # Whatever else ran made some calls longer; none was shorter by chance.
+    if min(sequential) > _AS_GOOD * min(parallel):
         return Choice()
-    return Choice(SEQUENTIAL, _quick_rows(few, fewest, sequential, most))
+    return Choice(SEQUENTIAL, _quick_rows(median(few), fewest, median(sequential), most))
 
 
 def _quick_rows(few: float, fewest: int, many: float, most: int) -> int:

@@ -37,6 +37,12 @@ class BatchSizes:
             return predict(columns)
         return TopK.join([self._part(predict, columns, start, stop) for start, stop in self._runs(rows)])
 
+    def within(self, most: int) -> int:
+        """Return how many rows may come so that no batch with more than *most* is run."""
+        if not self._allowed:
+            return most
+        return max((size for size in self._allowed if size <= most), default=0)
+
     def up_to(self, most: int) -> tuple[int, ...]:
         """Return the sizes that batches of 1 to *most* rows are run with."""
         if not self._allowed:

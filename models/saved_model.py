@@ -82,7 +82,10 @@ def read(folder: Path, options: Options, *, fingerprint: str | None = None) -> "
         recorded=[Sample(rows, f"request {number} of {FILE.name}") for number, rows in enumerate(recorded, start=1)],
         owner=loaded,
         # Another executor makes the graph ready anew: XLA would compile it again, and constants lie in memory twice.
-        small=device.name == "cpu" and not options.xla and graph.ByteSize() <= _SMALL_BYTES,
+        small=device.name == "cpu"
+        and not options.xla
+        and graph.ByteSize() <= _SMALL_BYTES
+        and all(spec.is_of_one_size for spec in entry.signature.inputs),
     )
 
 
@@ -191,7 +194,7 @@ class SavedModelPredictor:
     @property
     def quick_rows(self) -> int:
         """See `models.predictor.Predictor`; known once it is warm."""
-        return self._choice.quick_rows
+        return self._sizes.within(self._choice.quick_rows)
 
     def predict(self, columns: Columns) -> TopK:
         """Score a batch and keep the best classes of each row; see `models.predictor.Predictor`.

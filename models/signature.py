@@ -23,6 +23,11 @@ class TensorSpec:
     loose: bool = False
     optional: bool = False
 
+    @property
+    def is_of_one_size(self) -> bool:
+        """Whether all rows bring equally much: a text may be long, and a list with an open axis too."""
+        return self.shape is not None and None not in self.shape and not self.loose and self.dtype != "string"
+
 
 @dataclass(frozen=True, slots=True)
 class Signature:

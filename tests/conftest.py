@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from app.broker import EmbeddedBroker
 from config.logging import NOISY
@@ -18,6 +19,10 @@ from tests.broker.secure_kafka import SecureKafka
 from tests.broker.session import Broker, SessionBroker
 from tests.broker.topics import Topics, fresh_topics
 from tests.browser.chromium import Chrome, chromium, why_no_chromium
+
+# How long an example takes says more about the machine than about what is tested.
+settings.register_profile("streamrank", deadline=None, print_blob=True)
+settings.load_profile("streamrank")
 
 _SESSION_BROKER = pytest.StashKey[SessionBroker]()
 _BROKERS = pytest.StashKey[list[str]]()

@@ -45,9 +45,14 @@ class _SameLoop:
         self._serving = asyncio.get_running_loop().create_task(self._service._serve())
 
     async def ended(self) -> None:
-        """Wait for the end; what went wrong, the service has told everybody."""
-        if self._serving is not None:
-            await asyncio.gather(self._serving, return_exceptions=True)
+        """Wait for the end."""
+        if self._serving is None:
+            return
+        if not self._service.started:
+            self._serving.cancel()  # before its first step: it would not hear that it is to stop
+        await asyncio.wait([self._serving])
+        if not self._serving.cancelled():
+            self._serving.exception()  # which the service has told everybody
 
 
 class ChunkSource(AIOKafkaConsumerThread):
@@ -126,7 +131,12 @@ class ChunkSource(AIOKafkaConsumerThread):
         except asyncio.CancelledError:
             # aiokafka's fetcher cancels the fetches under way and waits for them; one that failed just before, and
             # now sleeps until its next attempt, takes the whole closing along.
-            await self._ensure_consumer()._client.close()
+            consumer = self._ensure_consumer()
+            fetches = list(consumer._fetcher._pending_tasks)
+            for fetch in fetches:
+                fetch.cancel()
+            await asyncio.gather(*fetches, return_exceptions=True)
+            await consumer._client.close()
 
     async def commit(self, offsets: Mapping[TP, int]) -> bool:
         """Commit offsets; whoever is cancelled leaves nothing behind that would commit them later."""

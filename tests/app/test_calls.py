@@ -39,7 +39,7 @@ def rows(count: int, first: float = 1.0) -> Columns:
 
 async def test_few_rows_of_a_quick_model_are_not_handed_to_a_thread(executor: ThreadPoolExecutor) -> None:
     took: list[float] = []
-    calls, model, here = ModelCalls(executor, took.append), Model(quick_rows=2), threading.get_ident()
+    calls, model, here = ModelCalls(executor, took.append, quick=True), Model(quick_rows=2), threading.get_ident()
     quick = [await calls.predict(model, rows(count)) for count in (1, 2)]
     assert model.threads == [here, here]
     others = [await calls.predict(model, rows(count)) for count in (3, 1)]
@@ -49,9 +49,15 @@ async def test_few_rows_of_a_quick_model_are_not_handed_to_a_thread(executor: Th
     assert len(took) == 4
 
 
+async def test_nobody_else_makes_quick_calls(executor: ThreadPoolExecutor) -> None:
+    model = Model(quick_rows=2)
+    await ModelCalls(executor, lambda _: None).predict(model, rows(1))
+    assert model.threads != [threading.get_ident()]
+
+
 async def test_a_quick_call_that_fails_fails_as_any_other(executor: ThreadPoolExecutor) -> None:
     took: list[float] = []
-    calls = ModelCalls(executor, took.append)
+    calls = ModelCalls(executor, took.append, quick=True)
     for model in (Model(quick_rows=8), Model(quick_rows=0)):
         with pytest.raises(RowsRefused):
             await calls.predict(model, rows(1, first=13.0))

@@ -1,6 +1,8 @@
 """How long a model that is at fault itself is asked again."""
 
 import asyncio
+import gc
+import weakref
 
 import pytest
 
@@ -76,3 +78,24 @@ async def test_one_line_warns_when_the_trouble_begins_however_many_wait(caplog: 
     assert "internal error 1" in caplog.records[0].message
     await patience.ask(Question(1))
     assert len(caplog.records) == 2
+
+
+async def test_nothing_of_an_attempt_is_held_once_another_has_succeeded():
+    class Rows:
+        pass
+
+    held: list[weakref.ref[Rows]] = []
+
+    async def question() -> int:
+        rows = Rows()
+        held.append(weakref.ref(rows))
+        if len(held) < 3:
+            raise ModelUnavailable("not yet")
+        return 1
+
+    gc.disable()
+    try:
+        assert await Patience(AT_ONCE).ask(question) == 1
+        assert [each() for each in held] == [None] * 3
+    finally:
+        gc.enable()

@@ -1,6 +1,7 @@
 """What is stuck is told once; what waits for others, or works, is left alone."""
 
 import asyncio
+import sys
 from types import SimpleNamespace
 from typing import Any
 
@@ -124,3 +125,43 @@ async def test_it_is_told_once(monkeypatch: pytest.MonkeyPatch):
     bench.now = 100.0
     await asyncio.wait_for(bench.dog.run(), 10)
     assert len(bench.told) == 1
+
+
+HELD_UP = """
+import asyncio, time
+from types import SimpleNamespace
+from app.progress import Progress
+from app.watchdog import Watchdog
+
+async def main():
+    serving = SimpleNamespace(
+        scorer=SimpleNamespace(longest_call_seconds=0.0),
+        pipeline=SimpleNamespace(unconfirmed=set(), publishing=set()),
+        broker_trouble=None,
+        waits=False,
+    )
+    dog = Watchdog(serving, Progress(), model_timeout_seconds=0.2, stuck_seconds={seconds}, on_stuck=print)
+    watch = asyncio.create_task(dog.run())
+    await asyncio.sleep(0)
+    {then}
+
+def a_call_that_does_not_return():
+    time.sleep(60)
+
+asyncio.run(main())
+"""
+
+
+async def test_an_event_loop_that_is_held_up_ends_the_process_and_tells_by_what():
+    code = HELD_UP.format(seconds=0.4, then="a_call_that_does_not_return()")
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", code, stderr=asyncio.subprocess.PIPE)
+    _, said = await process.communicate()
+    assert process.returncode == 1
+    assert b"a_call_that_does_not_return" in said
+
+
+async def test_a_watchdog_that_is_cancelled_ends_no_process_any_more():
+    code = HELD_UP.format(seconds=0.4, then="watch.cancel(); await asyncio.wait([watch]); time.sleep(1)")
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", code, stderr=asyncio.subprocess.PIPE)
+    _, said = await process.communicate()
+    assert (process.returncode, said) == (0, b"")

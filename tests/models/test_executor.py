@@ -92,6 +92,31 @@ def test_a_model_with_a_loop_of_its_own_stays_parallel(tf: Any, export: Export, 
     assert model.predict({"x": np.ones((3, 2), np.float32)}).scores.tolist() == [[1.0, 1.0]] * 3
 
 
+def test_only_where_rows_are_of_one_size_their_number_tells_how_long_they_take(
+    tf: Any, export: Export, load: Load, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[int, int]] = []
+
+    def choose(_call: object, fewest: int, most: int) -> Choice:
+        asked.append((fewest, most))
+        return Choice()
+
+    def chosen(shape: list[int | None], dtype: Any) -> bool:
+        def body(x: Any) -> dict[str, Any]:
+            numbers = tf.strings.length(x) if dtype == tf.string else x
+            return {"scores": tf.cast(tf.reshape(numbers, [tf.shape(x)[0], -1])[:, :1], tf.float32)}
+
+        asked.clear()
+        load(export(body, x=(shape, dtype))).warm_up(8)
+        return asked == [(1, 8)]
+
+    monkeypatch.setattr("models.saved_model.choose", choose)
+    assert chosen([None, 3], tf.float32)
+    assert chosen([None], tf.int64)
+    assert not chosen([None, None], tf.float32)
+    assert not chosen([None], tf.string)
+
+
 def executor_of(model: Any) -> str:
     executor: str = model._choice.executor
     return executor

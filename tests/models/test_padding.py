@@ -86,3 +86,11 @@ def test_a_model_that_answers_for_another_number_of_rows_is_not_cut_to_size() ->
 )
 def test_every_size_that_can_come_is_warmed_up(allowed: tuple[int, ...], most: int, sizes: tuple[int, ...]) -> None:
     assert BatchSizes(allowed).up_to(most) == sizes
+
+
+@pytest.mark.parametrize(
+    ("allowed", "most", "rows"),
+    [((), 7, 7), ((), 0, 0), ((8, 64), 64, 64), ((8, 64), 63, 8), ((8, 64), 7, 0), ((8, 64), 900, 64)],
+)
+def test_so_many_rows_come_without_a_larger_batch(allowed: tuple[int, ...], most: int, rows: int) -> None:
+    assert BatchSizes(allowed).within(most) == rows
