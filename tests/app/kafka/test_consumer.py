@@ -1,6 +1,7 @@
 """How partitions are opened, opened anew, and given up, on a real broker."""
 
 import asyncio
+import logging
 import threading
 
 import pytest
@@ -40,11 +41,12 @@ class Stubborn(Receiver):
         await super().open_partition(tp, epoch)
 
 
-async def test_the_consumer_runs_on_the_event_loop_of_everybody(topics: Topics):
+async def test_the_consumer_runs_on_the_event_loop_of_everybody(topics: Topics, caplog: pytest.LogCaptureFixture):
     async with consuming(topics) as receiver:
         await receiver.wait_for(lambda: receiver.app.chunk_consumer.joined)
         assert receiver.app.chunk_consumer._thread.thread_loop is asyncio.get_running_loop()
         assert not [each for each in threading.enumerate() if isinstance(each, WorkerThread)]
+    assert not [each for each in caplog.records if each.name.startswith("faust") and each.levelno >= logging.WARNING]
 
 
 async def test_a_partition_that_is_opened_anew_goes_on_from_what_is_committed_and_forgets_the_rest(topics: Topics):
