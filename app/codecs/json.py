@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from typing import Any, Protocol
 
 import numpy.typing as npt
@@ -123,14 +122,12 @@ class Grouping:
     """
 
     def __init__(self, columns: Sequence[Column]) -> None:
-        self._columns = columns
-        numbers: dict[str, list[int]] = defaultdict(list)
+        numbers: dict[str, dict[int, Column]] = defaultdict(dict)
         for place, column in enumerate(columns):
             if column.is_a_number:
-                numbers[column.element.name].append(place)
-        self._alike = [places for places in numbers.values() if len(places) > 1]
-        together = set(chain.from_iterable(self._alike))
-        self._alone = [place for place in range(len(columns)) if place not in together]
+                numbers[column.element.name][place] = column
+        self._alike = list(numbers.values())
+        self._alone = [(place, column) for place, column in enumerate(columns) if not column.is_a_number]
         self._open = [(place, column.extent) for place, column in enumerate(columns, start=1) if column.is_open]
 
     def groups(self, rows: Sequence[Row], positions: Sequence[int]) -> Iterator[RowGroup]:
@@ -153,13 +150,11 @@ class Grouping:
         ids, *cells = zip(*rows, strict=True)
         columns: dict[str, npt.NDArray[Any]] = {}
         nbytes = 0
-        for places in self._alike:
-            alike = [self._columns[place] for place in places]
-            array = stack_alike(alike, [cells[place] for place in places])
-            columns.update(zip([column.name for column in alike], array, strict=True))
+        for alike in self._alike:
+            array = stack_alike([*alike.values()], [cells[place] for place in alike])
+            columns.update(zip([column.name for column in alike.values()], array, strict=True))
             nbytes += array.nbytes
-        for place in self._alone:
-            column = self._columns[place]
+        for place, column in self._alone:
             columns[column.name], size = column.stack(cells[place])
             nbytes += size
         return RowGroup(positions, list(ids), columns, shape_key, nbytes)

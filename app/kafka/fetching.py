@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, cast
 
 from aiokafka import TopicPartition
@@ -112,7 +112,7 @@ class ChunkSource(AIOKafkaConsumerThread):
             await running.ended()
 
     async def call_thread(self, fun: Callable[..., Awaitable[Any]], *args: Any, **kwargs: Any) -> Any:
-        """Do it here; there is no other thread."""
+        """Do it here, as there is no other thread; whoever is cancelled leaves nothing behind that would do it later."""
         return await maybe_async(fun(*args, **kwargs))
 
     async def on_thread_started(self) -> None:
@@ -137,11 +137,6 @@ class ChunkSource(AIOKafkaConsumerThread):
                 fetch.cancel()
             await asyncio.gather(*fetches, return_exceptions=True)
             await consumer._client.close()
-
-    async def commit(self, offsets: Mapping[TP, int]) -> bool:
-        """Commit offsets; whoever is cancelled leaves nothing behind that would commit them later."""
-        committed: bool = await self._commit(offsets)
-        return committed
 
     async def committed_position(self, tp: TP) -> int:
         """Where the group goes on in a partition, or begins.
