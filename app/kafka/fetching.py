@@ -112,7 +112,7 @@ class ChunkSource(AIOKafkaConsumerThread):
             await running.ended()
 
     async def call_thread(self, fun: Callable[..., Awaitable[Any]], *args: Any, **kwargs: Any) -> Any:
-        """Do it here, as there is no other thread; whoever is cancelled leaves nothing behind that would do it later."""
+        """Do it here: there is no other thread. Whoever is cancelled leaves nothing behind that would do it later."""
         return await maybe_async(fun(*args, **kwargs))
 
     async def on_thread_started(self) -> None:
