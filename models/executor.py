@@ -16,6 +16,9 @@ SEQUENTIAL = "SINGLE_THREADED_EXECUTOR"
 """One operation after the other, in one thread, without conditions and loops. What an operation itself does in parallel
 stays as it is."""
 
+IN_SESSION = "session"
+"""The same in the thread that calls, see `models.session`."""
+
 # A call that takes longer does not notice what handing operations from thread to thread costs.
 _LONG_SECONDS = 0.005
 # To hand a call to a thread, and its answer back, takes about as long.
@@ -30,7 +33,7 @@ class Choice:
     """How to run a model.
 
     Attributes:
-        executor: `PARALLEL` or `SEQUENTIAL`.
+        executor: `PARALLEL`, `SEQUENTIAL` or `IN_SESSION`.
         quick_rows: see `models.predictor.Predictor`.
     """
 
@@ -40,14 +43,14 @@ class Choice:
 
 def running_in(executor: str) -> AbstractContextManager[Any]:
     """Let functions that this thread calls in the body run in *executor*."""
-    if executor == PARALLEL:
+    if executor != SEQUENTIAL:
         return nullcontext()
     context: AbstractContextManager[Any] = tf.experimental.function_executor_type(executor)
     return context
 
 
 def choose(call: Callable[[str, int], object], fewest: int, most: int) -> Choice:
-    """Return how to run a model: in the sequential executor, if its calls are quick and take no longer there.
+    """Return how to run a model: with as few threads as possible, if its calls are quick and take no longer so.
 
     A small model's operations take less time than it takes to wake a thread for them, and while the service waits for
     records, those threads sleep: a call then costs twice the processor time, and waits for each of them.
@@ -58,18 +61,35 @@ def choose(call: Callable[[str, int], object], fewest: int, most: int) -> Choice
         most: rows of the largest one.
     """
     try:
-        if _seconds(call, PARALLEL, most) > _LONG_SECONDS:
+        # Twice, since the first one may have waited for a core.
+        if all(_seconds(call, PARALLEL, most) > _LONG_SECONDS for _ in range(2)):
             return Choice()
-        call(SEQUENTIAL, most)  # which makes it ready
-        took = [(_seconds(call, PARALLEL, most), _seconds(call, SEQUENTIAL, most)) for _ in range(_ROUNDS)]
-        few = [_seconds(call, SEQUENTIAL, fewest) for _ in range(_ROUNDS)]
     except ModelError:
-        return Choice()  # as a rule because it has conditions or loops
-    parallel, sequential = zip(*took, strict=True)
-    # Whatever else ran made some calls longer; none was shorter by chance.
-    if min(sequential) > _AS_GOOD * min(parallel):
         return Choice()
-    return Choice(SEQUENTIAL, _quick_rows(median(few), fewest, median(sequential), most))
+    ready = [PARALLEL, *(executor for executor in (SEQUENTIAL, IN_SESSION) if _is_ready(call, executor, most))]
+    # In turn, for whatever else runs makes some calls longer; none is shorter by chance.
+    took: dict[str, list[float]] = {executor: [] for executor in ready}
+    try:
+        for _ in range(_ROUNDS):
+            for executor in ready:
+                took[executor].append(_seconds(call, executor, most))
+        least = min(map(min, took.values()))
+        chosen = [executor for executor in ready if min(took[executor]) <= _AS_GOOD * least][-1]
+        few = [_seconds(call, chosen, fewest) for _ in range(_ROUNDS)]
+    except ModelError:
+        return Choice()
+    if chosen == PARALLEL:
+        return Choice()
+    return Choice(chosen, _quick_rows(median(few), fewest, median(took[chosen]), most))
+
+
+def _is_ready(call: Callable[[str, int], object], executor: str, rows: int) -> bool:
+    """Make the model ready for *executor*; False where that cannot run it: as a rule it has conditions or loops."""
+    try:
+        call(executor, rows)
+    except ModelError:
+        return False
+    return True
 
 
 def _quick_rows(few: float, fewest: int, many: float, most: int) -> int:

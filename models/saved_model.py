@@ -5,10 +5,12 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import numpy.typing as npt
+
 from models.device import Device, choose_device
 from models.entry_point import EntryPoint, find_entry_point
 from models.errors import ModelError, ModelNotUsable, ModelUnavailable, SizesOpen
-from models.executor import Choice, choose, running_in
+from models.executor import IN_SESSION, Choice, choose, running_in
 from models.failures import as_model_error
 from models.fingerprint import read_contents
 from models.labels import Labels, choose_labels
@@ -21,11 +23,13 @@ from models.ranking import build_ranking
 from models.recorded import FILE, recorded_requests
 from models.runtime import tf
 from models.scores import Output, choose_scores
+from models.session import RankingSession
 from models.signature import Signature
 from models.warming import Sample, warm_up
 
 # A graph that is no larger may be made ready for two executors.
 _SMALL_BYTES = 10_000_000
+_GIVEN_UP = "it was given up"
 
 # Its public modules do not show what its own parameter server ends calls with.
 _cancellation = import_module(f"{tf.__name__}.python.eager.cancellation")
@@ -127,7 +131,9 @@ class SavedModelPredictor:
         self._given_up = False
         self._sizes = sizes
         self._choice = Choice()
-        self._small = small
+        # What may run in a session, until that is settled.
+        self._small = ranking if small else None
+        self._session: RankingSession | None = None
         self._recorded: Sequence[Sample] = recorded
         self._known_good = Sample.made_up(entry.signature)
 
@@ -206,25 +212,29 @@ class SavedModelPredictor:
 
     def _rank(self, columns: Columns) -> TopK:
         try:
-            outputs = self._run(columns)
-            return TopK(*(output.numpy() for output in outputs))
+            arrays = self._entry.feed(columns)
+            if self._choice.executor == IN_SESSION and self._session is not None:
+                if self._given_up:
+                    raise ModelUnavailable(_GIVEN_UP)
+                ranked = self._session(arrays)
+                if ranked is not None:
+                    return TopK(*ranked)
+            return TopK(*(output.numpy() for output in self._run(arrays)))
         except ModelError:
             raise
         except Exception as error:  # what TensorFlow and a model's Python ops can raise is not listed anywhere
             raise as_model_error(error) from error
 
-    def _run(self, columns: Columns) -> Sequence[Any]:
+    def _run(self, arrays: Sequence[npt.NDArray[Any]]) -> Sequence[Any]:
         # Inputs are made on the CPU: strings cannot live on a GPU, and TensorFlow moves the others itself.
         with tf.device("/CPU:0"):
-            tensors = [
-                tf.constant(array, dtype) for array, dtype in zip(self._entry.feed(columns), self._dtypes, strict=True)
-            ]
+            tensors = [tf.constant(array, dtype) for array, dtype in zip(arrays, self._dtypes, strict=True)]
         # One for each call: TensorFlow cancels it by itself when the call fails.
         cancellation = _cancellation.CancellationManager()
         self._running.add(cancellation)
         try:
             if self._given_up:
-                raise ModelUnavailable("it was given up")
+                raise ModelUnavailable(_GIVEN_UP)
             with (
                 tf.device(self._device.placement),
                 running_in(self._choice.executor),
@@ -236,7 +246,10 @@ class SavedModelPredictor:
         return outputs
 
     def give_up(self) -> None:
-        """End the calls that run, at the next of the model's operations, and answer no more."""
+        """End the calls that run, at the next of the model's operations, and answer no more.
+
+        Those in a session end by themselves: such models are quick and wait for nothing.
+        """
         self._given_up = True
         for cancellation in tuple(self._running):
             cancellation.start_cancel()
@@ -261,10 +274,23 @@ class SavedModelPredictor:
             warm_up(self, sample, [height(sample.columns)])
         self._recorded = ()
         self._known_good = first
-        if self._small:
+        if self._small is not None:
             sizes = self._sizes.up_to(batch_size)
             self._choice = choose(self._try_executor, sizes[0], sizes[-1])
+            if self._choice.executor != IN_SESSION:
+                self._session = None
+            self._small = None
+
+    def _make_session(self) -> RankingSession:
+        try:
+            return RankingSession.of(self._small, len(self._dtypes))
+        except ModelError:
+            raise
+        except Exception as error:  # whatever a graph's own operations may say to being copied
+            raise as_model_error(error) from error
 
     def _try_executor(self, executor: str, rows: int) -> None:
+        if executor == IN_SESSION and self._session is None:
+            self._session = self._make_session()
         self._choice = Choice(executor)
         self.predict(self.known_good_rows(rows))

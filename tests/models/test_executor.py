@@ -1,4 +1,4 @@
-"""How a model is run, and that it answers the same in both executors."""
+"""How a model is run, and that it answers the same in all executors."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from models.errors import ModelUnavailable, RowsRefused
-from models.executor import PARALLEL, SEQUENTIAL, Choice, _quick_rows, choose
+from models.executor import IN_SESSION, PARALLEL, SEQUENTIAL, Choice, _quick_rows, choose
 from models.predictor import Predictor
 
 Load = Callable[..., Predictor]
@@ -16,10 +16,11 @@ Export = Callable[..., Path]
 
 
 class Times:
-    """A call that takes as long as it is told, by its own clock, in either executor, with one row and with the most."""
+    """A call that takes as long as it is told, by its own clock, with the most rows and with one."""
 
-    def __init__(self, parallel: float, sequential: float, one: float = 0.0) -> None:
-        self.seconds = {(PARALLEL, 8): parallel, (SEQUENTIAL, 8): sequential, (SEQUENTIAL, 1): one}
+    def __init__(self, parallel: float, sequential: float, session: float, one: float = 0.0) -> None:
+        self.seconds = {PARALLEL: parallel, SEQUENTIAL: sequential, IN_SESSION: session}
+        self.one = one
         self.calls: list[tuple[str, int]] = []
         self.now = 0.0
 
@@ -28,7 +29,7 @@ class Times:
 
     def __call__(self, executor: str, rows: int) -> None:
         self.calls.append((executor, rows))
-        self.now += self.seconds[executor, rows]
+        self.now += self.seconds[executor] if rows > 1 else self.one
 
 
 @pytest.fixture
@@ -43,22 +44,43 @@ def chosen(monkeypatch: pytest.MonkeyPatch) -> Callable[[Times], Choice]:
 
 
 def test_a_quick_call_goes_where_it_takes_less_time(chosen: Callable[[Times], Choice]) -> None:
-    assert chosen(Times(0.003, 0.001)).executor == SEQUENTIAL
-    assert chosen(Times(0.001, 0.003)) == Choice(PARALLEL, 0)
+    assert chosen(Times(0.003, 0.001, 0.002)).executor == SEQUENTIAL
+    assert chosen(Times(0.003, 0.002, 0.001)).executor == IN_SESSION
+    assert chosen(Times(0.001, 0.003, 0.002)) == Choice(PARALLEL, 0)
 
 
-def test_a_long_call_is_made_once_and_stays_parallel(chosen: Callable[[Times], Choice]) -> None:
-    times = Times(0.02, 0.0)
+def test_of_those_that_take_as_long_it_is_the_one_with_the_fewest_threads(chosen: Callable[[Times], Choice]) -> None:
+    assert chosen(Times(0.001, 0.00104, 0.00104)).executor == IN_SESSION
+    assert chosen(Times(0.001, 0.00104, 0.00106)).executor == SEQUENTIAL
+
+
+def test_a_long_call_is_made_twice_and_stays_parallel(chosen: Callable[[Times], Choice]) -> None:
+    times = Times(0.02, 0.0, 0.0)
     assert chosen(times) == Choice(PARALLEL, 0)
-    assert times.calls == [(PARALLEL, 8)]
+    assert times.calls == [(PARALLEL, 8)] * 2
 
 
-def test_what_the_sequential_one_refuses_stays_parallel() -> None:
-    def call(executor: str, _rows: int) -> None:
-        if executor == SEQUENTIAL:
-            raise ModelUnavailable("no control flow here")
+def test_a_call_that_once_waited_for_a_core_is_not_long(chosen: Callable[[Times], Choice]) -> None:
+    class Late(Times):
+        def __call__(self, executor: str, rows: int) -> None:
+            self.now += 0.0 if self.calls else 1.0
+            super().__call__(executor, rows)
 
-    assert choose(call, 1, 8) == Choice(PARALLEL, 0)
+    assert chosen(Late(0.003, 0.001, 0.002)).executor == SEQUENTIAL
+
+
+@pytest.mark.parametrize("refusing", [{SEQUENTIAL}, {IN_SESSION}, {SEQUENTIAL, IN_SESSION}])
+def test_what_an_executor_refuses_is_run_by_another(
+    refusing: set[str], chosen: Callable[[Callable[[str, int], None]], Choice]
+) -> None:
+    class Refusing(Times):
+        def __call__(self, executor: str, rows: int) -> None:
+            if executor in refusing:
+                raise ModelUnavailable("no control flow here")
+            super().__call__(executor, rows)
+
+    left = [executor for executor in (PARALLEL, SEQUENTIAL, IN_SESSION) if executor not in refusing]
+    assert chosen(Refusing(0.001, 0.001, 0.001)).executor == left[-1]
 
 
 @pytest.mark.parametrize(
@@ -69,22 +91,23 @@ def test_so_many_rows_are_quick_as_take_less_time_than_a_thread(one: float, eigh
     assert _quick_rows(one, 1, eight, 8) == quick
 
 
-def test_a_model_answers_the_same_in_both_and_refuses_the_same(
-    tf: Any, export: Export, load: Load, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("executor", [SEQUENTIAL, IN_SESSION])
+def test_a_model_answers_the_same_everywhere_and_refuses_the_same(
+    executor: str, tf: Any, export: Export, load: Load, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def body(speed: Any) -> dict[str, Any]:
         whole = tf.debugging.check_numerics(speed, "a speed")
         return {"scores": tf.stack([whole, -whole], axis=1)}
 
-    def sequential(call: Callable[[str, int], object], _fewest: int, most: int) -> Choice:
-        call(SEQUENTIAL, most)
-        return Choice(SEQUENTIAL, most)
+    def choose(call: Callable[[str, int], object], _fewest: int, most: int) -> Choice:
+        call(executor, most)
+        return Choice(executor, most)
 
     path = export(body, speed=([None], tf.float32))
     one, other = load(path), load(path)
-    monkeypatch.setattr("models.saved_model.choose", sequential)
+    monkeypatch.setattr("models.saved_model.choose", choose)
     other.warm_up(8)
-    assert (executor_of(one), executor_of(other)) == (PARALLEL, SEQUENTIAL)
+    assert (executor_of(one), executor_of(other)) == (PARALLEL, executor)
     assert (one.quick_rows, other.quick_rows) == (0, 8)
     columns = {"speed": np.arange(1, 9, dtype=np.float32)}
     for _ in range(2):
