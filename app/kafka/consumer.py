@@ -88,7 +88,6 @@ class Consumer(driver.Consumer):
     ) -> dict[TP, Chunk]:
         in_flight = self.app.in_flight
         if (room := in_flight.room()) is None:
-            self._thread.pause()
             await self._make_room(lambda: in_flight.room() is not None, timeout)
             return {}
         releases = in_flight.releases

@@ -19,6 +19,7 @@ from app.backoff import endless_pauses
 from app.kafka.chunk import Chunk
 from app.kafka.client import require_brokers
 from app.kafka.fetched import take
+from app.kafka.fetches import Fetches
 from app.kafka.in_flight import Room
 from app.kafka.membership import Membership
 from app.kafka.position import group_position
@@ -72,6 +73,7 @@ class ChunkSource(AIOKafkaConsumerThread):
         # Where a record waits that is larger than the room there was.
         self._too_large: TopicPartition | None = None
         self.membership: Membership | None = None
+        self._fetches: Fetches | None = None
 
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
@@ -88,6 +90,7 @@ class ChunkSource(AIOKafkaConsumerThread):
             self._ensure_consumer(),
             on_failure=self.consumer.app.listener.failed,
         )
+        self._fetches = Fetches(self._ensure_consumer()._fetcher)
 
     async def _connect(self) -> bool:
         """Start the consumer as soon as a broker answers; False when that is not wanted any more."""
@@ -126,17 +129,9 @@ class ChunkSource(AIOKafkaConsumerThread):
 
     async def on_thread_stop(self) -> None:
         """Close the consumer, also while no broker answers."""
-        try:
-            await super().on_thread_stop()
-        except asyncio.CancelledError:
-            # aiokafka's fetcher cancels the fetches under way and waits for them; one that failed just before, and
-            # now sleeps until its next attempt, takes the whole closing along.
-            consumer = self._ensure_consumer()
-            fetches = list(consumer._fetcher._pending_tasks)
-            for fetch in fetches:
-                fetch.cancel()
-            await asyncio.gather(*fetches, return_exceptions=True)
-            await consumer._client.close()
+        if self._fetches is not None:
+            await self._fetches.stop()
+        await super().on_thread_stop()
 
     async def committed_position(self, tp: TP) -> int:
         """Where the group goes on in a partition, or begins.
@@ -158,10 +153,6 @@ class ChunkSource(AIOKafkaConsumerThread):
         """Take nothing more of a partition until it begins again."""
         self._epochs.pop(TopicPartition(*tp), None)
 
-    def pause(self) -> None:
-        """Fetch nothing ahead until chunks are taken again."""
-        _pause(self._ensure_consumer()._subscription)
-
     def rejoin(self) -> None:
         """Let the group share out its partitions again."""
         self._ensure_consumer()._coordinator.request_rejoin()
@@ -176,7 +167,8 @@ class ChunkSource(AIOKafkaConsumerThread):
         fetcher, subscriptions = consumer._fetcher, consumer._subscription
         clock = asyncio.get_running_loop().time
         deadline = clock() + timeout_seconds
-        _resume(consumer)
+        fetches = self._fetches
+        assert fetches is not None  # noqa: S101 - made when the consumer was started
         with subscriptions.fetch_context():
             while True:
                 if consumer._closed or fetcher._closed:
@@ -187,18 +179,17 @@ class ChunkSource(AIOKafkaConsumerThread):
                     return {}
                 if subscriptions.reassignment_in_progress:
                     await subscriptions.wait_for_assignment()
-                    _resume(consumer)
                     continue
+                await fetches.renew(subscriptions.subscription.assignment)
                 chunks = self._ready_chunks(fetcher, room, chunk_records)
                 if chunks != {}:
-                    if chunks is None or sum(len(chunk) for chunk in chunks.values()) < chunk_records // 2:
-                        _pause(subscriptions)
-                    else:
-                        _look_again(fetcher)
+                    if chunks is not None and sum(map(len, chunks.values())) >= chunk_records // 2:
+                        fetches.ask()  # ahead, since there is more
                     return chunks
-                _look_again(fetcher)
-                if not await _woken(fetcher, deadline - clock()):
+                left = deadline - clock()
+                if left <= 0:
                     return {}
+                await fetches.answered(left)
 
     def _ready_chunks(self, fetcher: Any, room: Room, chunk_records: int) -> dict[TP, Chunk] | None:
         chunks: dict[TP, Chunk] = {}
@@ -265,33 +256,3 @@ def _insisting(client: Any) -> Callable[[], Coroutine[Any, Any, None]]:
         require_brokers(client)
 
     return bootstrap
-
-
-def _pause(subscriptions: Any) -> None:
-    """Fetch nothing ahead: a fetch that is sent now would come back with the very next record, and with no other."""
-    for tp in subscriptions.assigned_partitions():
-        subscriptions.pause(tp)
-
-
-def _resume(consumer: Any) -> None:
-    for tp in consumer._subscription.paused_partitions():
-        consumer._subscription.resume(tp)
-    _look_again(consumer._fetcher)
-
-
-def _look_again(fetcher: Any) -> None:
-    """Let aiokafka look what may be fetched. Not while that is nothing: it looks at every partition each time."""
-    fetcher._notify(fetcher._wait_consume_future)
-
-
-async def _woken(fetcher: Any, timeout_seconds: float) -> bool:
-    """Wait for the fetcher to have something new; False when *timeout_seconds* pass first."""
-    if timeout_seconds <= 0:
-        return False
-    waiter = fetcher._create_fetch_waiter()
-    await asyncio.wait([waiter], timeout=timeout_seconds)
-    if not waiter.done():
-        waiter.cancel()
-        return False
-    waiter.result()  # raises what concerns the whole group, such as a refused authorization
-    return True

@@ -501,6 +501,18 @@ async def test_a_watch_that_breaks_ends_the_worker_with_1(topics: Topics, monkey
         assert "a mistake of ours" in str(run.health.unhealthy())
 
 
+async def test_a_fetch_that_fails_as_nobody_expects_ends_the_worker_with_1(
+    topics: Topics, monkeypatch: pytest.MonkeyPatch
+):
+    async def broken(*_args: object) -> bool:
+        raise ZeroDivisionError("a mistake in a fetch")
+
+    monkeypatch.setattr("aiokafka.consumer.fetcher.Fetcher._proc_fetch_request", broken)
+    async with running(topics, NumpyModel(), monkeypatch) as run:
+        assert await run.ended() == 1
+        assert "a mistake in a fetch" in str(run.health.unhealthy())
+
+
 async def test_an_agent_that_ends_by_itself_ends_the_worker_with_1(topics: Topics, monkeypatch: pytest.MonkeyPatch):
     async with running(topics, NumpyModel(), monkeypatch) as run:
         await run.ready()

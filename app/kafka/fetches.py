@@ -1,0 +1,123 @@
+"""Fetches that are sent when whoever takes records wants more."""
+
+import asyncio
+from collections.abc import Coroutine
+from contextlib import suppress
+from typing import Any
+
+# When to look again whether the consumer is closed.
+_STOPPED_SECONDS = 0.1
+
+
+class Fetches:
+    """Asks the brokers through aiokafka's fetcher, in the place of its routine.
+
+    That routine is a task between the one who takes records and the fetches, and looks at all partitions twice for each
+    of them. And it fetches ahead as soon as something was taken: while records trickle, such a fetch comes back with
+    the very next one, and with no other.
+
+    Args:
+        fetcher: aiokafka's, started.
+    """
+
+    def __init__(self, fetcher: Any) -> None:
+        self._fetcher = fetcher
+        self._assignment: Any = None
+        self._under_way: set[asyncio.Task[bool]] = set()
+        self._watched: set[asyncio.Future[Any]] = set()
+        self._failure: BaseException | None = None
+        self._stopped = False
+        fetcher._fetch_task.cancel()
+
+    async def renew(self, assignment: Any) -> None:
+        """Fetch for *assignment* from now on; what was fetched for another one is dropped."""
+        if assignment is self._assignment:
+            return
+        await self._give_up()
+        self._fetcher._records.clear()
+        self._assignment = assignment
+        self._watch(assignment.unassign_future)
+
+    def ask(self) -> float:
+        """Send what may be asked for now, to each broker that is not asked already.
+
+        Returns:
+            After how many seconds to ask again, whatever happens.
+
+        Raises:
+            Exception: a mistake of aiokafka's, or of ours, in an earlier fetch.
+        """
+        if self._failure is not None:
+            raise self._failure
+        if self._stopped:
+            return _STOPPED_SECONDS
+        fetcher, assignment = self._fetcher, self._assignment
+        fetches, resets, seconds, no_leader, paused = fetcher._get_actions_per_node(assignment)
+        for node, request in fetches:
+            self._start(node, fetcher._proc_fetch_request(assignment, node, request))
+        for node, partitions in resets.items():
+            self._start(node, fetcher._update_fetch_positions(assignment, node, partitions))
+        for partition in paused:
+            self._watch(partition)
+        if no_leader:
+            self._watch(fetcher._client.force_metadata_update())
+        return float(seconds)
+
+    async def answered(self, timeout_seconds: float) -> None:
+        """Ask, and wait for something new, at most *timeout_seconds*.
+
+        Raises:
+            KafkaError: what concerns the whole group, such as a refused authorization.
+            Exception: as `ask`.
+        """
+        fetcher = self._fetcher
+        # aiokafka fails it when it fails the group, and sets it when it is closed; as the other one, also when a
+        # position is set.
+        news = fetcher._wait_consume_future = fetcher._create_fetch_waiter()
+        try:
+            seconds = min(self.ask(), timeout_seconds)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await news
+        finally:
+            news.cancel()
+
+    async def stop(self) -> None:
+        """Give up what is under way, and send nothing more."""
+        self._stopped = True
+        await self._give_up()
+
+    async def _give_up(self) -> None:
+        under_way = list(self._under_way)
+        for fetch in under_way:
+            fetch.cancel()
+        await asyncio.gather(*under_way, return_exceptions=True)
+
+    def _start(self, node: int, fetch: Coroutine[Any, Any, bool]) -> None:
+        in_flight = self._fetcher._in_flight
+        in_flight.add(node)
+
+        def ended(task: asyncio.Task[bool]) -> None:
+            in_flight.discard(node)
+            self._under_way.discard(task)
+            if not task.cancelled():
+                self._failure = self._failure or task.exception()
+            self._wake()
+
+        task = asyncio.get_running_loop().create_task(fetch)
+        self._under_way.add(task)
+        task.add_done_callback(ended)
+
+    def _watch(self, future: "asyncio.Future[Any]") -> None:
+        if future in self._watched:
+            return
+
+        def done(_: object) -> None:
+            self._watched.discard(future)
+            self._wake()
+
+        self._watched.add(future)
+        future.add_done_callback(done)
+
+    def _wake(self) -> None:
+        self._fetcher._notify(self._fetcher._wait_consume_future)
