@@ -27,7 +27,7 @@ saved_model.choose_device = lambda wanted, **_: Device(wanted, "/CPU:1")
 PERCEPTRON = """
 model = loader.load(sys.argv[1], device="second")
 features = np.load(sys.argv[2])
-outputs = model._run({"features": features})
+outputs = model._run(model._entry.feed({"features": features}))
 print(json.dumps({
     "device": model.device,
     "variables": sorted({tensor.device for tensor in model._captured}),
