@@ -1,8 +1,12 @@
 """The device a model runs on, chosen from those that TensorFlow sees."""
 
+import ctypes
 import re
+import sys
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from models.errors import DeviceNotFound, ModelNotUsable
 from models.failures import first_line
@@ -43,6 +47,8 @@ def choose_device(wanted: str, *, gpu_memory_mb: int | None = None) -> Device:
     match = re.fullmatch(r"auto|cpu|gpu(?::([0-9]{1,4}))?", wanted)
     if match is None:
         raise ModelNotUsable(f"device {wanted!r} is not one of auto, cpu, gpu, gpu:N")
+    if wanted != "cpu":
+        load_cusolver(sys.path)
     if wanted == "cpu" or (wanted == "auto" and not tf.config.list_physical_devices("GPU")):
         _hide_gpus()
         return CPU
@@ -52,6 +58,18 @@ def choose_device(wanted: str, *, gpu_memory_mb: int | None = None) -> Device:
 def memory_in_use(name: str) -> int:
     """Return how many bytes of the memory of a GPU TensorFlow has in use; *name* is that of its `Device`."""
     return int(tf.config.experimental.get_memory_info(name.upper())["current"])
+
+
+def load_cusolver(folders: Iterable[str]) -> None:
+    """Load NVIDIA's libcusolver if a package in one of *folders* brings it.
+
+    TensorFlow 2.21 looks for it beside its sisters from the same index, but not in its own folder, and uses no GPU
+    without it. What is loaded already is found by its name.
+    """
+    for folder in folders:
+        for library in Path(folder).glob("nvidia/cusolver/lib/libcusolver.so.*"):
+            with suppress(OSError):  # TensorFlow looks for itself, and says what it misses
+                ctypes.CDLL(str(library))
 
 
 def _hide_gpus() -> None:

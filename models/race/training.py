@@ -50,8 +50,9 @@ def train(races: Sequence[Race], settings: Settings, *, seed: int, on_epoch: OnE
     """
     import keras
 
-    import models.runtime  # noqa: F401 - sets TensorFlow up before Keras finds it
+    from models.device import choose_device  # sets TensorFlow up before Keras finds it
 
+    choose_device("auto")  # a service may be on the GPU already: no more of its memory than is needed
     keras.utils.set_random_seed(seed)
     lists = Lists.of(races)
     network = build(settings, lists.rows())

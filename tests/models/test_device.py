@@ -1,6 +1,8 @@
+import ctypes
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -64,6 +66,43 @@ def test_what_tensorflow_writes_while_it_looks_for_gpus_is_shown_only_when_the_o
     except DeviceNotFound:
         assert wanted == "gpu"
     assert capfd.readouterr().err == shown
+
+
+@pytest.mark.parametrize("wanted", ["auto", "gpu"])
+def test_libcusolver_is_loaded_before_tensorflow_looks_for_gpus(
+    tf: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, wanted: str
+) -> None:
+    from models.device import CPU, choose_device
+
+    library = tmp_path / "nvidia" / "cusolver" / "lib" / "libcusolver.so.11"
+    library.parent.mkdir(parents=True)
+    library.touch()
+    told: list[str] = []
+
+    def load(path: str) -> None:
+        told.append(path)
+        raise OSError("not an ELF file")
+
+    def nothing_found(kind: str | None = None) -> list[Any]:
+        told.append("looks")
+        return []
+
+    monkeypatch.setattr(sys, "path", [str(tmp_path / "not there"), str(tmp_path)])
+    monkeypatch.setattr(ctypes, "CDLL", load)
+    monkeypatch.setattr(tf.config, "list_physical_devices", nothing_found)
+    monkeypatch.setattr(tf.config, "list_logical_devices", nothing_found)
+    try:
+        assert choose_device(wanted) == CPU
+    except DeviceNotFound:
+        assert wanted == "gpu"
+    assert told[:2] == [str(library), "looks"]
+
+
+def test_the_cpu_needs_no_libcusolver(tf: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from models import device
+
+    monkeypatch.setattr(device, "load_cusolver", lambda _folders: pytest.fail("looked for"))
+    assert device.choose_device("cpu") == device.CPU
 
 
 @pytest.mark.gpu

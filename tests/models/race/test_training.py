@@ -34,6 +34,21 @@ def model(tf, told):
     return train(races, settings, seed=SEED, on_epoch=lambda *given: told.append(given))
 
 
+def test_a_gpu_is_chosen_as_the_service_does_so_that_it_takes_no_more_memory_than_it_needs(tf, monkeypatch):
+    from models.race.training import train
+
+    class Chosen(Exception):
+        """Enough is known."""
+
+    def choose(wanted):
+        assert wanted == "auto"
+        raise Chosen
+
+    monkeypatch.setattr("models.device.choose_device", choose)
+    with pytest.raises(Chosen):
+        train([], Settings(), seed=SEED)
+
+
 def test_it_beats_the_order_so_far_and_the_market_on_races_it_has_not_seen(model, unseen):
     learnt = score_of(unseen, [model.scores(race) for race in unseen])
     current = score_of(unseen, [-race.position.astype(float) for race in unseen])
