@@ -132,7 +132,7 @@ class SavedModelPredictor:
         self._sizes = sizes
         self._choice = Choice()
         # What may run in a session, until that is settled.
-        self._small = ranking if small else None
+        self._ranking = ranking if small else None
         self._session: RankingSession | None = None
         self._recorded: Sequence[Sample] = recorded
         self._known_good = Sample.made_up(entry.signature)
@@ -274,16 +274,16 @@ class SavedModelPredictor:
             warm_up(self, sample, [height(sample.columns)])
         self._recorded = ()
         self._known_good = first
-        if self._small is not None:
+        if self._ranking is not None:
             sizes = self._sizes.up_to(batch_size)
             self._choice = choose(self._try_executor, sizes[0], sizes[-1])
             if self._choice.executor != IN_SESSION:
                 self._session = None
-            self._small = None
+            self._ranking = None
 
     def _make_session(self) -> RankingSession:
         try:
-            return RankingSession.of(self._small, len(self._dtypes))
+            return RankingSession.of(self._ranking, len(self._dtypes))
         except ModelError:
             raise
         except Exception as error:  # whatever a graph's own operations may say to being copied
