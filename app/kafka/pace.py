@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 
-# Longest that fetching waits for a few records to be done with: what they take as a rule, so that the next ones do not
-# suffer from a slow round.
-PATIENCE_SECONDS = 0.002
+# Longest that fetching waits for a few records to be done with: what they take as a rule, also on slow machines, where
+# rounds that overlap take the processor from each other. The next ones are not to suffer from a slow model.
+PATIENCE_SECONDS = 0.005
 # Enough for every stage to have work while the next is fetched.
 CHUNKS_IN_THE_WORKS = 8
 
