@@ -281,9 +281,13 @@ class SavedModelPredictor:
                 self._session = None
             self._ranking = None
 
-    def _make_session(self) -> RankingSession:
+    def _make_session(self, rows: int) -> RankingSession:
+        arrays = self._entry.feed(self.known_good_rows(rows))
         try:
-            return RankingSession.of(self._ranking, len(self._dtypes))
+            session = RankingSession.of(self._ranking, len(self._dtypes))
+            if not session.answers_as([output.numpy() for output in self._run(arrays)], arrays):
+                raise ModelNotUsable("a session answers otherwise")
+            return session
         except ModelError:
             raise
         except Exception as error:  # whatever a graph's own operations may say to being copied
@@ -291,6 +295,6 @@ class SavedModelPredictor:
 
     def _try_executor(self, executor: str, rows: int) -> None:
         if executor == IN_SESSION and self._session is None:
-            self._session = self._make_session()
+            self._session = self._make_session(rows)
         self._choice = Choice(executor)
         self.predict(self.known_good_rows(rows))

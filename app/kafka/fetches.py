@@ -7,6 +7,8 @@ from typing import Any
 
 # When to look again whether the consumer is closed.
 _STOPPED_SECONDS = 0.1
+# A fetch that brought nothing in less time than it may wait was refused; the broker is left alone for as long again.
+_SOON_SECONDS = 0.02
 
 
 class Fetches:
@@ -24,7 +26,9 @@ class Fetches:
         self._fetcher = fetcher
         self._assignment: Any = None
         self._under_way: set[asyncio.Task[bool]] = set()
+        self._held: dict[int, asyncio.TimerHandle] = {}
         self._watched: set[asyncio.Future[Any]] = set()
+        self._leaders: asyncio.Future[Any] | None = None
         self._failure: BaseException | None = None
         self._stopped = False
         fetcher._fetch_task.cancel()
@@ -54,13 +58,16 @@ class Fetches:
         fetcher, assignment = self._fetcher, self._assignment
         fetches, resets, seconds, no_leader, paused = fetcher._get_actions_per_node(assignment)
         for node, request in fetches:
-            self._start(node, fetcher._proc_fetch_request(assignment, node, request))
+            self._start(node, fetcher._proc_fetch_request(assignment, node, request), may_hold=True)
         for node, partitions in resets.items():
             self._start(node, fetcher._update_fetch_positions(assignment, node, partitions))
         for partition in paused:
             self._watch(partition)
         if no_leader:
-            self._watch(fetcher._client.force_metadata_update())
+            if self._leaders is None or self._leaders.done():
+                self._leaders = fetcher._client.force_metadata_update()
+            # Brokers may answer at once that there is none yet.
+            seconds = min(seconds, fetcher._retry_backoff)
         return float(seconds)
 
     async def answered(self, timeout_seconds: float) -> None:
@@ -80,7 +87,8 @@ class Fetches:
                 async with asyncio.timeout(seconds):
                     await news
         finally:
-            news.cancel()
+            if not news.cancel() and not news.cancelled():
+                news.exception()  # also where the time was up in the same moment
 
     async def stop(self) -> None:
         """Give up what is under way, and send nothing more."""
@@ -92,21 +100,33 @@ class Fetches:
         for fetch in under_way:
             fetch.cancel()
         await asyncio.gather(*under_way, return_exceptions=True)
+        for node, timer in list(self._held.items()):
+            timer.cancel()
+            self._free(node)
 
-    def _start(self, node: int, fetch: Coroutine[Any, Any, bool]) -> None:
-        in_flight = self._fetcher._in_flight
-        in_flight.add(node)
+    def _start(self, node: int, asking: Coroutine[Any, Any, bool], *, may_hold: bool = False) -> None:
+        loop = asyncio.get_running_loop()
+        self._fetcher._in_flight.add(node)
+        began = loop.time()
 
         def ended(task: asyncio.Task[bool]) -> None:
-            in_flight.discard(node)
             self._under_way.discard(task)
-            if not task.cancelled():
-                self._failure = self._failure or task.exception()
-            self._wake()
+            error = None if task.cancelled() else task.exception()
+            self._failure = self._failure or error
+            refused = not (task.cancelled() or error or task.result()) and loop.time() - began < _SOON_SECONDS
+            if may_hold and refused:
+                self._held[node] = loop.call_later(_SOON_SECONDS, self._free, node)
+            else:
+                self._free(node)
 
-        task = asyncio.get_running_loop().create_task(fetch)
+        task = loop.create_task(asking)
         self._under_way.add(task)
         task.add_done_callback(ended)
+
+    def _free(self, node: int) -> None:
+        self._held.pop(node, None)
+        self._fetcher._in_flight.discard(node)
+        self._wake()
 
     def _watch(self, future: "asyncio.Future[Any]") -> None:
         if future in self._watched:

@@ -183,8 +183,9 @@ class ChunkSource(AIOKafkaConsumerThread):
                 await fetches.renew(subscriptions.subscription.assignment)
                 chunks = self._ready_chunks(fetcher, room, chunk_records)
                 if chunks != {}:
-                    if chunks is not None and sum(map(len, chunks.values())) >= chunk_records // 2:
-                        fetches.ask()  # ahead, since there is more
+                    # Ahead where there is more, and for the others where something of one partition is left.
+                    if fetcher._records or (chunks and sum(map(len, chunks.values())) >= chunk_records // 2):
+                        fetches.ask()
                     return chunks
                 left = deadline - clock()
                 if left <= 0:

@@ -67,7 +67,7 @@ def test_a_model_that_was_given_up_answers_no_more(mlp: Path, in_session: Load) 
 
 def test_a_version_that_went_leaves_no_session_behind(mlp: Path, in_session: Load) -> None:
     model: Any = in_session(mlp / "1")
-    session = weakref.ref(model._session)
+    session = weakref.ref(model._session._call._session)
     del model
     gc.collect()
     assert session() is None
@@ -87,6 +87,7 @@ class Bodies:
     def __init__(self, tf: Any) -> None:
         self.tf = tf
         self.counter = tf.Variable(0.0)
+        self.rows = tf.Variable([[1.0, 2.0], [3.0, 4.0]])
         self.large = tf.Variable(tf.zeros([MOST_BYTES // 4 + 1]))
         values = tf.lookup.KeyValueTensorInitializer(tf.constant([1], tf.int64), tf.constant([2.0]))
         self.table = tf.lookup.StaticHashTable(values, 0.0)
@@ -106,6 +107,9 @@ class Bodies:
     def python(self, x: Any) -> Any:
         scores = self.tf.py_function(lambda y: y, [x], x.dtype)
         return self.tf.ensure_shape(scores, x.shape)
+
+    def embedding(self, x: Any) -> Any:
+        return self.tf.gather(self.rows, self.tf.cast(x[:, 0], self.tf.int32))
 
     def much(self, x: Any) -> Any:
         return x + self.large[0]
@@ -133,6 +137,46 @@ def test_what_a_session_cannot_run_is_told(tf: Any, body: str, dtype: str, reaso
     ranking = tf.function(lambda x: [call(x)], autograph=False).get_concrete_function(tf.TensorSpec([None, 2], dtype))
     with pytest.raises(ModelNotUsable, match=reason):
         RankingSession.of(ranking, 1)
+
+
+def test_rows_of_a_table_that_is_a_variable_are_read(tf: Any) -> None:
+    bodies = Bodies(tf)
+    answered = session_of(tf, bodies.embedding)([np.array([[1, 0], [0, 0]], np.float32)])
+    assert answered is not None
+    assert answered[0].tolist() == [[3.0, 4.0], [1.0, 2.0]]
+
+
+def test_a_session_leaves_gpus_alone(mlp: Path, in_session: Load) -> None:
+    model: Any = in_session(mlp / "1")
+    session = model._session._call._session
+    assert session._config.device_count["GPU"] == 0
+    assert {device.device_type for device in session.list_devices()} == {"CPU"}
+
+
+def session_of(tf: Any, body: Callable[[Any], Any]) -> RankingSession:
+    function = tf.function(lambda x: [body(x)], autograph=False)
+    return RankingSession.of(function.get_concrete_function(tf.TensorSpec([None, 2], tf.float32)), 1)
+
+
+def test_what_a_session_says_is_compared_with_what_the_function_says(tf: Any) -> None:
+    given, doubled = [np.array([[1, 2]], np.float32)], np.array([[2, 4]], np.float32)
+    session = session_of(tf, lambda x: x * 2)
+    assert session.answers_as([doubled], given)
+    assert session.answers_as([doubled * np.float32(1 + 1e-6)], given)
+    assert not session.answers_as([doubled * np.float32(1.1)], given)
+    assert not session.answers_as([doubled.astype(np.float64)], given)
+    assert not session.answers_as([doubled[:, :1]], given)
+
+
+def test_answers_have_memory_of_their_own(tf: Any) -> None:
+    session = session_of(tf, tf.identity)
+    # TensorFlow hands memory through only where that begins at a multiple of 64.
+    room = np.zeros(64 + 16, np.float32)
+    first = -room.ctypes.data % 64 // 4
+    given = room[first : first + 64].reshape(32, 2)
+    [answered] = session([given]) or []
+    given[:] = 1
+    assert not answered.any()
 
 
 def test_a_graph_that_fails_in_a_session_fails_as_a_model_does(tf: Any, export: Export, in_session: Load) -> None:
