@@ -124,6 +124,9 @@ def _question(settings: Settings, values: Sequence[bytes]) -> bytes:
 
 # -- in the process itself
 
+# Comes before the first thing that a library says by absl's log; whether that is the reason differs between processors.
+_NO_NEWS = "WARNING: All log messages before absl::InitializeLog()"
+
 
 def main() -> None:
     """Try what is asked for on standard input until that ends; answers go to standard output."""
@@ -175,7 +178,8 @@ def _end_with(parent: int) -> None:
 def _ended(code: int, noise: IO[bytes]) -> str:
     """Say how a process ended, with the line in which it gives its reason."""
     noise.seek(0)
-    lines = [line for line in noise.read().decode(errors="replace").splitlines() if line.strip()] or ["no words"]
+    said = noise.read().decode(errors="replace").splitlines()
+    lines = [line for line in said if line.strip() and not line.startswith(_NO_NEWS)] or ["no words"]
     # A library that aborts says why and then where; Python says where and then why.
     if code < 0:
         return f"was ended by {signal.Signals(-code).name}: {lines[0][:_LONGEST]}"

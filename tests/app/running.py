@@ -31,7 +31,7 @@ class Run:
         self.task = asyncio.create_task(worker.serve())
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(90):
             while not condition():
                 assert not self.task.done(), f"ended with {self.task.result()}"
                 await asyncio.sleep(0.01)

@@ -162,9 +162,10 @@ async def test_a_shadow_is_compared_and_its_rankings_are_published_apart(
         await run.until(lambda: versions(run)["shadow"] is not None)
         assert run.version == "1"
         await run.send(*[1.0] * 30, *[7.0] * 10, keys=KEYS)
-        await run.until(lambda: sample(run, "streamrank_model_rows_total", "ranked", "shadow") == 40)
-        assert sample(run, "streamrank_shadow_top_label_total", "same") == 30
-        assert sample(run, "streamrank_shadow_top_label_total", "different") == 10
+        await run.until(lambda: sample(run, "streamrank_shadow_top_label_total", "same") == 30)
+        await run.until(lambda: sample(run, "streamrank_shadow_top_label_total", "different") == 10)
+        await run.until(lambda: sample(run, "streamrank_shadow_rank_correlation_bucket", "+Inf") == 40)
+        assert sample(run, "streamrank_model_rows_total", "ranked", "shadow") == 40
         for bound, rows in (("-0.5", 10), ("0.99", 10), ("1.0", 40), ("+Inf", 40)):
             assert sample(run, "streamrank_shadow_rank_correlation_bucket", bound) == rows
         for role in ("serving", "shadow"):

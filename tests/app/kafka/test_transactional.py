@@ -13,7 +13,7 @@ from app.errors import ProducerFenced, ProducerLost, PublishFailed, StartFailed
 from app.kafka.client import Client
 from app.kafka.producer import Refusal
 from app.kafka.producers import check_transactions
-from app.kafka.transactional import TransactionalProducer
+from app.kafka.transactional import TRANSACTION_TIMEOUT_MS, TransactionalProducer
 from tests.app.kafka.publishing import connected, numbered, same, until
 from tests.broker.apache_kafka import ApacheKafka
 from tests.broker.frames import ApiKey
@@ -181,6 +181,7 @@ async def test_a_lone_producer_that_stood_still_past_the_time_out_is_fenced_by_t
     hasty_topics: Topics, monkeypatch: pytest.MonkeyPatch
 ):
     topics = hasty_topics
+    usual = TRANSACTION_TIMEOUT_MS
     monkeypatch.setattr("app.kafka.transactional.TRANSACTION_TIMEOUT_MS", 500)
     async with producing(topics) as producer:
         await producer.publish(topics.output, 0, numbered(1, start=50))
@@ -189,6 +190,7 @@ async def test_a_lone_producer_that_stood_still_past_the_time_out_is_fenced_by_t
             await asyncio.sleep(0.05)
         with pytest.raises(ProducerFenced, match="or the broker has ended its transaction"):
             await producer.commit(9)
+        monkeypatch.setattr("app.kafka.transactional.TRANSACTION_TIMEOUT_MS", usual)
         await producer.open()
         await producer.publish(topics.output, 0, numbered(1))
         await producer.commit(1)
