@@ -40,10 +40,9 @@ _config = import_module(f"{tf.__name__}.core.protobuf.config_pb2")
 class RankingSession:
     """Runs a ranking's graph in the thread that asks, and without what calling a function of TensorFlow 2 costs.
 
-    What an operation does in parallel by itself stays as it is.
-
     That is two thirds of a small model's call: arguments become tensors one by one, and the runtime hands even a graph
-    whose operations run one after the other to a thread of its pool and waits.
+    whose operations run one after the other to a thread of its pool and waits. What an operation does in parallel by
+    itself stays as it is.
 
     Use `of`.
     """

@@ -78,8 +78,8 @@ class Fetches:
             Exception: as `ask`.
         """
         fetcher = self._fetcher
-        # aiokafka fails it when it fails the group, and sets it when it is closed; as the other one, also when a
-        # position is set.
+        # One future in both places where aiokafka looks for who waits: the waiters, whom it fails with the group and
+        # wakes when it is closed, and the one that it wakes when a position is set.
         news = fetcher._wait_consume_future = fetcher._create_fetch_waiter()
         try:
             seconds = min(self.ask(), timeout_seconds)

@@ -181,7 +181,6 @@ async def test_a_lone_producer_that_stood_still_past_the_time_out_is_fenced_by_t
     hasty_topics: Topics, monkeypatch: pytest.MonkeyPatch
 ):
     topics = hasty_topics
-    usual = TRANSACTION_TIMEOUT_MS
     monkeypatch.setattr("app.kafka.transactional.TRANSACTION_TIMEOUT_MS", 500)
     async with producing(topics) as producer:
         await producer.publish(topics.output, 0, numbered(1, start=50))
@@ -190,7 +189,7 @@ async def test_a_lone_producer_that_stood_still_past_the_time_out_is_fenced_by_t
             await asyncio.sleep(0.05)
         with pytest.raises(ProducerFenced, match="or the broker has ended its transaction"):
             await producer.commit(9)
-        monkeypatch.setattr("app.kafka.transactional.TRANSACTION_TIMEOUT_MS", usual)
+        monkeypatch.setattr("app.kafka.transactional.TRANSACTION_TIMEOUT_MS", TRANSACTION_TIMEOUT_MS)
         await producer.open()
         await producer.publish(topics.output, 0, numbered(1))
         await producer.commit(1)
