@@ -101,6 +101,7 @@ class Pipeline:
         self._on_published = on_published
         self._tracing = tracing
         self._lanes: dict[TP, Lane] = {}
+        self._letting_go = False
         self._conflations: dict[TP, Conflation] = {}
         # Where something was left out that counts after all, up to here.
         self._whole_until: dict[TP, int] = {}
@@ -172,8 +173,12 @@ class Pipeline:
 
     async def partitions_revoked(self) -> bool:
         """Finish what the lanes hold, within `drain_seconds`, and tell whether that worked; drop the rest."""
-        finished = await self._drain()
-        await self._close_lanes()
+        self._letting_go = True
+        try:
+            finished = await self._drain()
+            await self._close_lanes()
+        finally:
+            self._letting_go = False
         return finished
 
     @property
@@ -228,6 +233,9 @@ class Pipeline:
 
         *acknowledge* is called with each of them once everything of it is confirmed.
         """
+        if self._letting_go:
+            # Fetched just before. Published now, it might not be committed any more: nobody waits for it.
+            return
         for chunk in chunks:
             tp = TP(*chunk.tp)
             lane = self._lanes.get(tp)

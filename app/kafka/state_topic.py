@@ -47,10 +47,12 @@ class StateTopic:
             KafkaError: no broker answers at the moment.
         """
         try:
-            missing = await self._client.missing([self.name])
+            await self._make_sure()
         except TopicAuthorizationFailedError as error:
             raise self._refused(error, self._creation) from error
-        if missing:
+
+    async def _make_sure(self) -> None:
+        if await self._client.missing([self.name]):
             await self._create()
         elif (policy := await cleanup_policy(self._client, self.name)) not in {None, "compact"}:
             raise StartFailed(

@@ -403,6 +403,18 @@ async def test_partitions_that_are_revoked_finish_first_and_take_nothing_more():
         assert (len(rig.acknowledged), len(rig.outlet.confirmed)) == (3, 3)
 
 
+async def test_partitions_that_are_being_let_go_take_nothing_that_was_fetched_just_before():
+    async with Rig(NumpyModel(), Outlet()) as rig:
+        rig.outlet.confirms.clear()
+        rig.accept(rows(0, 1))
+        letting_go = asyncio.create_task(rig.pipeline.partitions_revoked())
+        await rig.wait_for(lambda: rig.outlet.waiting == 1)
+        rig.accept(rows(1, 2), rows(0, 3, partition=1))
+        rig.outlet.confirms.set()
+        assert await letting_go
+        assert (len(rig.acknowledged), ids(rig.outlet.to(OUTPUT))) == (1, ["r0"])
+
+
 async def test_what_revoked_partitions_cannot_finish_in_time_is_dropped_and_never_published_later():
     async with Rig(NumpyModel(), Outlet(), drain_seconds=0.05) as rig:
         rig.outlet.confirms.clear()

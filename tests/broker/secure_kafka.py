@@ -1,10 +1,12 @@
 """An Apache Kafka that is reached in every way that clients know: in plain text, over TLS, with passwords."""
 
 import json
+import time
 from pathlib import Path
 
 from confluent_kafka.admin import (
     AclBinding,
+    AclBindingFilter,
     AclOperation,
     AclPermissionType,
     AdminClient,
@@ -89,6 +91,12 @@ class SecureKafka(ApacheKafka):
         binding = AclBinding(kind, name, literal, f"User:{user}", "*", AclOperation.ALL, AclPermissionType.ALLOW)
         for made in client.create_acls([binding]).values():
             made.result(30)
+        # The broker that lets clients in learns what the controller has written a moment later.
+        wanted = AclBindingFilter(kind, name, literal, None, None, AclOperation.ANY, AclPermissionType.ANY)
+        deadline = time.monotonic() + 30
+        while not client.describe_acls(wanted).result(30):
+            assert time.monotonic() < deadline, f"the broker knows nothing of {binding}"
+            time.sleep(0.01)
 
     def _wait_until_let_in(self, mechanism: str, timeout: float) -> None:
         login = {"sasl.mechanism": mechanism, "sasl.username": USER, "sasl.password": PASSWORD}
