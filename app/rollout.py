@@ -92,6 +92,7 @@ class Rollout:
         self._predecessor: _Predecessor | None = None
         # Whoever asks for a canary or a shadow expects it now.
         self._asked = bool(beside.numbers)
+        self._has_time = False
         self._wake = asyncio.Event()
         self._look_at = time.monotonic() if settings.model.poll_seconds else inf
         self._files: Mapping[int, Files] = {}
@@ -171,6 +172,12 @@ class Rollout:
         self._asked = True
         self._wake.set()
 
+    def has_time(self) -> None:
+        """Nothing waits to be ranked: get ready for the next version, which takes the processor for seconds."""
+        if not self._has_time:
+            self._has_time = True
+            self._wake.set()
+
     async def run(self) -> None:
         """Look at the folder again and again; ends at once where there are no versions to choose from."""
         if self.current.predictor.version == UNVERSIONED:
@@ -184,9 +191,9 @@ class Rollout:
             await self._tryout.stop()
 
     async def _look_again_and_again(self) -> None:
-        if self._settings.model.poll_seconds:
-            await self._tryout.get_ready()
         while True:
+            if self._has_time and self._settings.model.poll_seconds:
+                await self._tryout.get_ready()
             await self._wait()
             self._let_go()
             if self._asked or time.monotonic() >= self._look_at:

@@ -70,6 +70,8 @@ logger = logging.getLogger(__name__)
 LEAVING_SECONDS = 3.0
 # For the last spans, at most, and within what is left of the time to stop.
 SPANS_SECONDS = 2.0
+# Of lag, beside what is committed late on purpose: where there is less than that, there is time for other things.
+IN_STEP_SECONDS = 1.0
 # What cannot go on by itself will not finish either; others may.
 STUCK_DRAIN_SECONDS = 1.0
 
@@ -320,6 +322,7 @@ class Worker:
             pipeline,
             credentials=self._brokers.security.faust_credentials,
             progress=self._progress,
+            conflates=self._standings is not None and self._settings.standings.conflate,
         )
         add_agent(app, kafka.input_topic, pipeline.accept, self._fail)
         self._metrics.in_flight(lambda: app.in_flight.records)
@@ -344,6 +347,10 @@ class Worker:
     def _look(self, lag_seconds: float) -> None:
         """Told of every look at the lag, once a second."""
         self._catch_up.look(lag_seconds)
+        in_step_seconds = IN_STEP_SECONDS + self._settings.kafka.commit_interval_ms / 1000
+        known = self._health.serving is not None and self._health.serving.lag.is_complete
+        if self._rollout is not None and known and lag_seconds < in_step_seconds and self._health.unready() is None:
+            self._rollout.has_time()
         topic = self._settings.kafka.input_topic
         self._metrics.input_partitions(topic, self._brokers.client.partition_count(topic))
 

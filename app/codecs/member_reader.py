@@ -4,11 +4,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from math import isinf
 from operator import attrgetter
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 from msgspec import Meta
 
+from app.codecs.at_once import AtOnce
 from app.codecs.columns import Column, Row
 from app.codecs.exact import MISSING, ExactReader, find
 from app.codecs.fast import DOUBTS, checked, doubt, types_of
@@ -19,7 +20,7 @@ from app.codecs.record_id import EXPECTATION, INT64_MAX, INT64_MIN, MAX_PLAIN_CH
 from app.codecs.tensor import Mismatch
 from app.codecs.types import attribute_of, struct_of
 from app.codecs.verdict import refusal, shown
-from app.errors import Reason
+from app.errors import Reason, RejectedRecord
 
 _PLAIN_NAME = Annotated[str, Meta(max_length=MAX_PLAIN_CHARS)] | Annotated[int, Meta(ge=INT64_MIN, le=INT64_MAX)]
 _PLAIN_ORDER = Annotated[int, Meta(ge=INT64_MIN, le=INT64_MAX)] | float
@@ -28,6 +29,18 @@ Name = str | int
 Order = int | float | None
 Peek = tuple[Name, Name, Order]
 """The group, the member and the place in time."""
+
+
+class _Fast(NamedTuple):
+    """The parsers of one value and of many, and what makes of the result a row with group, member and order at its end.
+
+    That raises one of `DOUBTS` only if it is *checked*.
+    """
+
+    parse: Callable[[bytes], Any]
+    parse_all: Callable[[Sequence[bytes | None]], list[Any]]
+    row: Callable[[Any], Any]
+    checked: bool
 
 
 class MemberReader:
@@ -43,9 +56,8 @@ class MemberReader:
         self._fields = fields
         self._max_bytes = max_bytes
         self._exact = ExactReader(columns, fields.record, max_bytes)
-        self._parse, self._row = _fast(columns, fields)
-        names_alone = replace(fields, record=replace(fields.record, inputs=()))
-        self._parse_peek, self._peek = _fast((), names_alone)
+        self._whole = _fast(columns, fields, max_bytes)
+        self._names = _fast((), replace(fields, record=replace(fields.record, inputs=())), max_bytes)
 
     def read(self, value: bytes | None) -> tuple[Row, Peek]:
         """Return the row that *value* brings, and whose it is.
@@ -54,18 +66,35 @@ class MemberReader:
             RejectedRecord: why it brings none.
         """
         try:
-            cells = self._row(self._parse(self._for_the_fast_way(value)))
+            cells = self._whole.row(self._whole.parse(self._for_the_fast_way(value)))
         except DOUBTS:
             return self._read_exactly(value)
         return cells[:-3], cells[-3:]
 
-    def peek(self, value: bytes | None) -> Peek | None:
-        """Return whose record *value* is, as far as that is plain without looking at the rest; None where it is not."""
+    def takes(self, value: bytes | None) -> bool:
+        """Tell whether *value* brings a row."""
         try:
-            seen: Peek = self._peek(self._parse_peek(self._for_the_fast_way(value)))[-3:]
+            record = self._whole.parse(self._for_the_fast_way(value))
+            if self._whole.checked:
+                self._whole.row(record)
         except DOUBTS:
-            return None
-        return seen
+            try:
+                self._read_exactly(value)
+            except RejectedRecord:
+                return False
+        return True
+
+    def peeks(self, values: Sequence[bytes | None]) -> list[Peek | None]:
+        """Return whose records *values* are, as far as that is plain without looking at the rest; None for others."""
+        row = self._names.row
+        try:
+            return [row(record)[-3:] for record in self._names.parse_all(values)]
+        except DOUBTS:
+            if len(values) == 1:
+                return [None]
+        # One at least is in doubt; the others need not be.
+        half = len(values) // 2
+        return self.peeks(values[:half]) + self.peeks(values[half:])
 
     def _for_the_fast_way(self, value: bytes | None) -> bytes:
         if not value or len(value) > self._max_bytes or not (value.isascii() or value.decode()):
@@ -80,8 +109,7 @@ class MemberReader:
         return row, (group, member, order)
 
 
-def _fast(columns: Sequence[Column], fields: MemberFields) -> tuple[Callable[[bytes], Any], Callable[[Any], Any]]:
-    """The two steps of the fast way; their result is a row with group, member and order at its end."""
+def _fast(columns: Sequence[Column], fields: MemberFields, max_bytes: int) -> _Fast:
     try:
         types, checks = types_of(columns, fields.record)
         for place, path in ((-3, fields.group), (-2, fields.member)):
@@ -91,13 +119,16 @@ def _fast(columns: Sequence[Column], fields: MemberFields) -> tuple[Callable[[by
         order = fields.order or fields.member
         if fields.order is not None and types.setdefault(order.names, _PLAIN_ORDER) is not _PLAIN_ORDER:
             checks.append((-1, _check_order))
-        parse = msgspec.json.Decoder(struct_of(types)).decode
+        kind = struct_of(types)
+        parse, parse_all = msgspec.json.Decoder(kind).decode, AtOnce(kind, max_bytes).parse
     except ValueError:
-        return doubt, doubt
+        return _Fast(doubt, doubt, doubt, checked=True)
     paths = (fields.record.id, *fields.record.inputs, fields.group, fields.member, order)
     read = attrgetter(*(attribute_of(types, path.names) for path in paths))
     row = checked(read, checks) if checks else read
-    return parse, row if fields.order is not None else lambda record: (*row(record)[:-1], None)
+    if fields.order is None:
+        return _Fast(parse, parse_all, lambda record: (*row(record)[:-1], None), checked=bool(checks))
+    return _Fast(parse, parse_all, row, checked=bool(checks))
 
 
 def _check_name(value: Any) -> None:

@@ -1,6 +1,6 @@
 """The wire format of standings: one object per record, which says whose row it brings."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -93,17 +93,13 @@ class MemberDecoder:
             over,
         )
 
-    def peek(self, record: InputRecord) -> Peek | None:
-        """Return whose record it is, if that is plain at a glance; None also for tombstones."""
-        return self._reader.peek(record.value)
+    def peeks(self, records: Iterable[InputRecord]) -> list[Peek | None]:
+        """Return whose *records* are, where that is plain at a glance; None for others, and for tombstones."""
+        return self._reader.peeks([record.value for record in records])
 
     def takes(self, record: InputRecord) -> bool:
         """Tell whether a record brings a row."""
-        try:
-            self._reader.read(record.value)
-        except RejectedRecord:
-            return False
-        return True
+        return self._reader.takes(record.value)
 
 
 class HeadWriter:

@@ -17,6 +17,8 @@ from config.settings import BatchSettings, KafkaSettings
 
 # A chunk costs Faust the same whatever it holds; beyond this many records it only delays the first of them.
 CHUNK_RECORDS = 512
+# Where most of a backlog is left out, of so many hardly more are left than of fewer, and each that is left costs more.
+CONFLATED_CHUNK_RECORDS = 2048
 
 
 # Who does not fetch for long is held back by a broker or a model; the watchdog tells that from being stuck.
@@ -30,6 +32,7 @@ def make_app(
     *,
     credentials: Credentials | None = None,
     progress: Progress | None = None,
+    conflates: bool = False,
 ) -> ChunkApp:
     """Return a Faust app for the input topic, not started yet.
 
@@ -39,6 +42,7 @@ def make_app(
         listener: who works on what comes.
         credentials: how to connect; None: in plain text, without a login.
         progress: is told when the consumer moves.
+        conflates: whether the listener leaves out what newer records overtake.
 
     Raises:
         StartFailed: Faust's compiled parts are missing; the pure Python ones acknowledge what they skip.
@@ -78,7 +82,7 @@ def make_app(
     app.in_flight = InFlight(batch.in_flight_max_records, batch.in_flight_max_bytes)
     app.commits_with_outputs = kafka.exactly_once
     app.starts_at_end = kafka.auto_offset_reset == "latest"
-    app.chunk_records = max(CHUNK_RECORDS, batch.max_size)
+    app.chunk_records = max(CONFLATED_CHUNK_RECORDS if conflates else CHUNK_RECORDS, batch.max_size)
     return app
 
 

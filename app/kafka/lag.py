@@ -91,6 +91,11 @@ class LagWatch:
             await asyncio.sleep(INTERVAL_SECONDS)
 
     @property
+    def is_complete(self) -> bool:
+        """Whether the lag of every partition of ours is known."""
+        return self.partitions.keys() >= self._consumer.assigned
+
+    @property
     def silent_seconds(self) -> float:
         """How long the broker has not answered."""
         return asyncio.get_running_loop().time() - self.answered_at

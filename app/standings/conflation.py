@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from app.codecs.member_reader import Name, Order, Peek
 from app.freshness import DEADLINE
@@ -25,16 +25,15 @@ MOST_LEFT_OUT = 20_000
 class Reader(Protocol):
     """Who says whose records are."""
 
-    def peek(self, record: Incoming) -> Peek | None:
-        """Whose it is, if that is plain at a glance."""
+    def peeks(self, records: Sequence[Incoming]) -> Sequence[Peek | None]:
+        """Whose they are, where that is plain at a glance."""
 
     def takes(self, record: Incoming) -> bool:
         """Whether it can be scored."""
 
 
-class _Waiting(NamedTuple):
-    record: Any
-    order: Order
+# A record, the chunk that it came with, and its place in time.
+_Waiting = tuple[Chunk, Any, Order]
 
 
 class Conflation:
@@ -63,7 +62,7 @@ class Conflation:
         self._leave_out = leave_out
         self._whole_until = whole_until
         self._parts: list[tuple[Chunk, Acknowledge]] = []
-        self._waiting: dict[int, tuple[Chunk, Any]] = {}
+        self._waiting: dict[int, Any] = {}
         self._newest: dict[tuple[Name, Name], _Waiting] = {}
         self._overtaken: dict[int, list[int]] = {}
         self._absorbed = 0
@@ -80,7 +79,8 @@ class Conflation:
         self._parts.append((chunk, acknowledge))
         self._absorbed += len(chunk)
         self._absorb(chunk)
-        if chunk.waiting >= MANY and 2 * len(self._waiting) <= self._absorbed:
+        spares = 2 * len(self._waiting) <= self._absorbed and self._left_out < MOST_LEFT_OUT
+        if spares and chunk.waiting >= MANY:
             if self._timer is None:
                 self._timer = asyncio.get_running_loop().call_later(HOLD_SECONDS, self._next)
         else:
@@ -103,7 +103,7 @@ class Conflation:
         parts, overtaken = self._parts, self._overtaken
         (first, _), (last, _) = parts[0], parts[-1]
         merged = Chunk(
-            [record for _, record in self._waiting.values()],
+            self._waiting.values(),
             tp=first.tp,
             start=first.start,
             end=last.end,
@@ -132,26 +132,25 @@ class Conflation:
             self._next()
 
     def _absorb(self, chunk: Chunk) -> None:
-        peek = self._reader().peek
+        self._waiting.update((record.offset, record) for record in chunk)
+        if self._left_out >= MOST_LEFT_OUT:
+            return
         chains: dict[tuple[Name, Name], list[_Waiting]] = {}
         touched: set[Chunk] = set()
-        for record in chunk:
-            self._waiting[record.offset] = (chunk, record)
-            if self._left_out >= MOST_LEFT_OUT:
-                continue
+        for record, seen in zip(chunk, self._reader().peeks(chunk), strict=True):
             if record.value is None:
                 # It ends a group: what comes after it stands for nothing that was before.
                 touched |= self._settle(chains)
                 chains.clear()
                 self._newest.clear()
-            elif not _expires_by_itself(record) and (seen := peek(record)) is not None:
+            elif seen is not None and not _expires_by_itself(record):
                 group, member, order = seen
                 who = group, member
                 if (chain := chains.get(who)) is None:
                     newest = self._newest.get(who)
                     chain = chains[who] = [] if newest is None else [newest]
-                if not chain or not _goes_back(order, chain[-1].order):
-                    chain.append(_Waiting(record, order))
+                if not chain or not _goes_back(order, chain[-1][2]):
+                    chain.append((chunk, record, order))
         touched |= self._settle(chains)
         for part in touched:
             self._leave_out(part, [record for record in part if record.offset in self._waiting])
@@ -162,21 +161,27 @@ class Conflation:
         touched: set[Chunk] = set()
         for who, chain in chains.items():
             place = len(chain) - 1
-            while place > 0 and not takes(chain[place].record):
+            while place > 0 and not takes(chain[place][1]):
                 place -= 1
             self._newest[who] = chain[place]
             if place:
-                stands_for = self._overtaken.setdefault(chain[place].record.offset, [])
-                for record, _ in chain[:place]:
-                    stands_for += [*self._overtaken.pop(record.offset, ()), record.offset]
-                    self._left_out += 1
-                    touched.add(self._waiting.pop(record.offset)[0])
+                # Only the first may have stood for others until now.
+                stands_for = self._overtaken.pop(chain[0][1].offset, [])
+                for part, record, _ in chain[:place]:
+                    stands_for.append(record.offset)
+                    del self._waiting[record.offset]
+                    touched.add(part)
+                self._overtaken[chain[place][1].offset] = stands_for
+                self._left_out += place
         return touched
 
 
 def _expires_by_itself(record: Incoming) -> bool:
     """Whether a record may be late although those before it are not: it stands for nobody."""
-    return any(name == DEADLINE for name, _ in record.headers)
+    for name, _ in record.headers:  # noqa: SIM110 - `any` would make a generator for each record
+        if name == DEADLINE:
+            return True
+    return False
 
 
 def _goes_back(order: Order, newest: Order) -> bool:

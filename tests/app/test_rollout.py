@@ -1,5 +1,6 @@
 """What decides which version ranks, told what becomes of records; `test_versions` has it with real models."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -130,6 +131,24 @@ async def test_a_version_that_is_at_fault_itself_goes_back_and_its_records_with_
     # Chunks that the other had begun with go the same way; and where there is none before, the fault stays one.
     assert rig.rollout.instead_of(rig.now, ModelFailed("internal")) is rig.before
     assert rig.rollout.instead_of(rig.before, ModelFailed("internal")) is None
+
+
+async def test_the_process_that_tries_versions_is_started_once_nothing_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    rig, started = Rig(), asyncio.Event()
+
+    async def get_ready() -> None:
+        started.set()
+
+    monkeypatch.setattr(rig.tryout, "get_ready", get_ready)
+    running = asyncio.create_task(rig.rollout.run())
+    async with asyncio.timeout(30):
+        while rig.rollout.trouble is None:  # there is no such folder: it has looked
+            await asyncio.sleep(0.001)
+        assert not started.is_set()
+        rig.rollout.has_time()
+        await started.wait()
+    running.cancel()
+    await asyncio.wait([running])
 
 
 def test_the_values_of_what_was_ranked_lately_are_kept_within_bounds() -> None:

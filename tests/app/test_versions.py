@@ -14,10 +14,13 @@ from typing import Any
 
 import pytest
 
+from app.assembly import load_predictor
 from app.ports import free_ports
-from app.worker import Worker
+from app.worker import Load, Worker
 from config.settings import Settings, load_settings
 from models.fingerprint import read_contents
+from models.numpy_model import NumpyModel
+from tests.app.chunks import row
 from tests.app.running import Run, in_this_process
 from tests.app.test_metrics import samples
 from tests.broker.records import Record
@@ -75,11 +78,11 @@ def shelf(tf: Any, tmp_path: Path) -> Shelf:
 class Serving(Run):
     """A worker that serves the shelf."""
 
-    def __init__(self, topics: Topics, shelf: Shelf, **variables: str) -> None:
+    def __init__(self, topics: Topics, shelf: Shelf, load: Load = load_predictor, **variables: str) -> None:
         port = free_ports(1)[0]
         settings = variables_for(topics, shelf.folder) | {"MODEL_DEVICE": "cpu", "MODEL_POLL_SECONDS": POLL}
         settings |= {"HTTP_HOST": "127.0.0.1", "HTTP_PORT": str(port), "RANK_TOP_K": "1"} | variables
-        super().__init__(Worker(load_settings(settings, env_file=None)), port)
+        super().__init__(Worker(load_settings(settings, env_file=None), load), port)
         self._topics = topics
         self.sent = 0
 
@@ -114,8 +117,10 @@ class Serving(Run):
 
 
 @asynccontextmanager
-async def serving(topics: Topics, shelf: Shelf, **variables: str) -> AsyncIterator[Serving]:
-    run = Serving(topics, shelf, **variables)
+async def serving(
+    topics: Topics, shelf: Shelf, load: Load = load_predictor, **variables: str
+) -> AsyncIterator[Serving]:
+    run = Serving(topics, shelf, load, **variables)
     try:
         await run.ready()
         yield run
@@ -163,9 +168,28 @@ async def test_a_pinned_version_stays(topics: Topics, shelf: Shelf) -> None:
         os.kill(os.getpid(), signal.SIGHUP)
         await run.send(1.0)
         assert run.health.rollout is not None
+        await run.until(lambda: run.health.rollout is not None and run.health.rollout._has_time)
         # Nobody looks: whoever did would have started the process that tries versions.
         assert run.health.rollout._tryout._understudy._process is None
         assert run.version == "1"
+
+
+async def test_the_process_that_tries_versions_is_started_when_no_records_wait_any_more(
+    topics: Topics, shelf: Shelf
+) -> None:
+    model = NumpyModel()
+    model.version = "1"
+    model.answering.clear()
+    await asyncio.to_thread(topics.client.write, topics.input, [Record(row("r", 1, 2, 3, 4), timestamp=1)])
+    async with serving(topics, shelf, load=lambda *_: model) as run:
+        rollout, watched = run.health.rollout, run.health.serving
+        assert rollout is not None
+        assert watched is not None
+        await run.until(lambda: any(lag.seconds > 100 for lag in watched.lag.partitions.values()))
+        too_early = rollout._has_time
+        model.answering.set()
+        assert not too_early
+        await run.until(lambda: rollout._tryout._understudy._process is not None)
 
 
 async def test_a_signal_looks_now(topics: Topics, shelf: Shelf) -> None:

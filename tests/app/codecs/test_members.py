@@ -112,7 +112,7 @@ def test_a_glance_says_what_the_whole_look_says_or_nothing(group: Any, member: A
     reader = decoder(order_field="clock")
     text = value(group=group, member=member, clock=clock, id=name)
     decoded = reader.decode([record(4, text)], "in-0")
-    seen = reader.peek(record(4, text))
+    (seen,) = reader.peeks([record(4, text)])
     assert reader.takes(record(4, text)) is bool(decoded.groups)
     if seen is not None and decoded.groups:
         members = decoded.members
@@ -122,6 +122,14 @@ def test_a_glance_says_what_the_whole_look_says_or_nothing(group: Any, member: A
         assert seen[2] == members.orders[0]
     if decoded.groups and all(isinstance(each, str | int) and len(str(each)) < 200 for each in (group, member)):
         assert seen is not None or name is not ...
+
+
+@given(st.lists(ODD, max_size=20))
+def test_a_glance_at_many_is_one_at_each(clocks: list[Any]):
+    reader = decoder(order_field="clock")
+    records = [record(place, value(clock=clock)) for place, clock in enumerate(clocks)]
+    records.insert(len(records) // 2, record(99, None))
+    assert reader.peeks(records) == [seen for each in records for seen in reader.peeks([each])]
 
 
 def test_paths_that_lie_in_each_other_or_are_empty_are_told():

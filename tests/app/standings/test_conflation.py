@@ -20,7 +20,10 @@ from tests.app.chunks import Received, chunk, record
 class Reader:
     """Values are `[member, lap]`, or `[member, lap, "bad"]`."""
 
-    def peek(self, received: Received) -> Peek | None:
+    def peeks(self, records: Sequence[Received]) -> list[Peek | None]:
+        return [self._peek(each) for each in records]
+
+    def _peek(self, received: Received) -> Peek | None:
         try:
             member, lap, *_ = json.loads(received.value or b"")
         except ValueError:
@@ -113,6 +116,15 @@ async def test_it_is_not_held_where_that_spares_little_or_little_waits():
     lane.offer(0, *[[f"m{place}", 1] for place in range(4)], waiting=MANY)
     lane.offer(4, *[["a", 1]] * 4, waiting=MANY - 1)
     assert lane.seen() == [([0, 1, 2, 3], {}), ([7], {7: [4, 5, 6]})]
+
+
+async def test_it_is_not_held_where_nothing_more_is_left_out(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(conflation, "MOST_LEFT_OUT", 4)
+    lane = Lane()
+    lane.offer(0, *[["a", 1]] * 4, waiting=MANY)
+    assert lane.rounds == []
+    lane.offer(4, *[["a", 1]] * 4, waiting=MANY)
+    assert lane.seen() == [([7], {7: [*range(7)]})]
 
 
 async def test_no_more_than_so_many_are_left_out_and_the_others_go_on_taking_room(monkeypatch: pytest.MonkeyPatch):
