@@ -32,8 +32,8 @@ class Reader(Protocol):
         """Whether it can be scored."""
 
 
-# A record, the chunk that it came with, and its place in time.
-_Waiting = tuple[Chunk, Any, Order]
+# The offset of a record, its place in time, the record, and the chunk that it came with.
+_Waiting = tuple[int, Order, Any, Chunk]
 
 
 class Conflation:
@@ -132,25 +132,29 @@ class Conflation:
             self._next()
 
     def _absorb(self, chunk: Chunk) -> None:
-        self._waiting.update((record.offset, record) for record in chunk)
+        offsets = [record.offset for record in chunk]
+        self._waiting.update(zip(offsets, chunk, strict=True))
         if self._left_out >= MOST_LEFT_OUT:
             return
+        # Each may be late by itself, although those before it are not: it stands for nobody.
+        dated = {record.offset for record in chunk for name, _ in record.headers if name == DEADLINE}
         chains: dict[tuple[Name, Name], list[_Waiting]] = {}
         touched: set[Chunk] = set()
-        for record, seen in zip(chunk, self._reader().peeks(chunk), strict=True):
-            if record.value is None:
-                # It ends a group: what comes after it stands for nothing that was before.
-                touched |= self._settle(chains)
-                chains.clear()
-                self._newest.clear()
-            elif seen is not None and not _expires_by_itself(record):
+        for offset, record, seen in zip(offsets, chunk, self._reader().peeks(chunk), strict=True):
+            if seen is None:
+                if record.value is None:
+                    # It ends a group: what comes after it stands for nothing that was before.
+                    touched |= self._settle(chains)
+                    chains.clear()
+                    self._newest.clear()
+            elif offset not in dated:
                 group, member, order = seen
                 who = group, member
                 if (chain := chains.get(who)) is None:
                     newest = self._newest.get(who)
                     chain = chains[who] = [] if newest is None else [newest]
-                if not chain or not _goes_back(order, chain[-1][2]):
-                    chain.append((chunk, record, order))
+                if not (chain and _goes_back(order, chain[-1][1])):
+                    chain.append((offset, order, record, chunk))
         touched |= self._settle(chains)
         for part in touched:
             self._leave_out(part, [record for record in part if record.offset in self._waiting])
@@ -161,27 +165,18 @@ class Conflation:
         touched: set[Chunk] = set()
         for who, chain in chains.items():
             place = len(chain) - 1
-            while place > 0 and not takes(chain[place][1]):
+            while place > 0 and not takes(chain[place][2]):
                 place -= 1
             self._newest[who] = chain[place]
             if place:
-                # Only the first may have stood for others until now.
-                stands_for = self._overtaken.pop(chain[0][1].offset, [])
-                for part, record, _ in chain[:place]:
-                    stands_for.append(record.offset)
-                    del self._waiting[record.offset]
-                    touched.add(part)
-                self._overtaken[chain[place][1].offset] = stands_for
+                overtaken = [offset for offset, _, _, _ in chain[:place]]
+                for offset in overtaken:
+                    del self._waiting[offset]
+                # Only the first may have come with an earlier chunk, and stood for others until now.
+                touched |= {chain[0][3], chain[place][3]}
+                self._overtaken[chain[place][0]] = self._overtaken.pop(overtaken[0], []) + overtaken
                 self._left_out += place
         return touched
-
-
-def _expires_by_itself(record: Incoming) -> bool:
-    """Whether a record may be late although those before it are not: it stands for nobody."""
-    for name, _ in record.headers:  # noqa: SIM110 - `any` would make a generator for each record
-        if name == DEADLINE:
-            return True
-    return False
 
 
 def _goes_back(order: Order, newest: Order) -> bool:
