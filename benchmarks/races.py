@@ -1,6 +1,7 @@
 """Records of simulated races that run side by side for ever, for rankings across records."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from zlib import crc32
 
@@ -45,6 +46,7 @@ class RaceRecords:
         seen = sorted((each for race in races for each in records(race)), key=lambda each: each["elapsed"])
         self._groups = [str(each["group"]).encode() for each in seen]
         self._partitions = [crc32(group) % PARTITIONS for group in self._groups]
+        self._until_next = _distances(self._groups)
         self._moments = [int(each["moment"]) for each in seen]
         self._rest = [json.dumps({name: each[name] for name in each if name != "moment"})[1:].encode() for each in seen]
 
@@ -61,3 +63,18 @@ class RaceRecords:
     def partition(self, number: int) -> int:
         """Where it goes: the records of a race go to one partition."""
         return self._partitions[number % len(self._partitions)]
+
+    def until_next(self, number: int) -> int:
+        """How many records later the next one of the same race comes."""
+        return self._until_next[number % len(self._until_next)]
+
+
+def _distances(groups: Sequence[bytes]) -> list[int]:
+    """How far it is from each place to the next with the same group, around the end."""
+    distances = [0] * len(groups)
+    following: dict[bytes, int] = {}
+    for place in reversed(range(2 * len(groups))):
+        group = groups[place % len(groups)]
+        distances[place % len(groups)] = following.get(group, place) - place
+        following[group] = place
+    return distances

@@ -21,6 +21,16 @@ def test_the_records_of_a_race_go_to_one_partition_with_moments_that_never_go_ba
     assert json.loads(later.value(0))["moment"] > json.loads(records.value(0))["moment"]
 
 
+def test_how_far_it_is_to_the_next_record_of_a_race() -> None:
+    records = RaceRecords()
+    last: dict[bytes, int] = {}
+    for number in range(20_000):
+        if (before := last.get(records.key(number))) is not None:
+            assert records.until_next(before) == number - before
+        last[records.key(number)] = number
+    assert len(last) == RACES
+
+
 def test_they_have_what_the_model_reads() -> None:
     from models.race.features import FEATURES
 
