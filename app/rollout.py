@@ -191,8 +191,10 @@ class Rollout:
             await self._tryout.stop()
 
     async def _look_again_and_again(self) -> None:
+        made_ready = not self._settings.model.poll_seconds
         while True:
-            if self._has_time and self._settings.model.poll_seconds:
+            if self._has_time and not made_ready:
+                made_ready = True
                 await self._tryout.get_ready()
             await self._wait()
             self._let_go()

@@ -17,7 +17,8 @@ from config.settings import BatchSettings, KafkaSettings
 
 # A chunk costs Faust the same whatever it holds; beyond this many records it only delays the first of them.
 CHUNK_RECORDS = 512
-# Where most of a backlog is left out, of so many hardly more are left than of fewer, and each that is left costs more.
+# One record per member is left of a conflated chunk, hardly more of so many than of fewer; and leaving out costs less
+# than what is done for each that is left.
 CONFLATED_CHUNK_RECORDS = 2048
 
 

@@ -44,6 +44,7 @@ PIECES = [
 def test_each_value_is_what_it_would_be_alone():
     values = [b'{"lap":%d,"more":"\xc3\xbc"}' % lap for lap in range(5)]
     assert LAPS.parse(values) == [ALONE(value) for value in values]
+    assert LAPS.parse([]) == []
     assert LAPS.parse(values[:1]) == [ALONE(values[0])]
 
 

@@ -124,9 +124,14 @@ def test_a_glance_says_what_the_whole_look_says_or_nothing(group: Any, member: A
         assert seen is not None or name is not ...
 
 
-@given(st.lists(ODD, max_size=20))
-def test_a_glance_at_many_is_one_at_each(clocks: list[Any]):
+def test_a_glance_at_nothing_sees_nothing():
+    assert decoder().peeks([]) == []
+
+
+@given(st.lists(ODD, max_size=20), st.integers(0, 300))
+def test_a_glance_at_many_is_one_at_each(odd: list[Any], plain: int):
     reader = decoder(order_field="clock")
+    clocks = [*range(plain), *odd]
     records = [record(place, value(clock=clock)) for place, clock in enumerate(clocks)]
     records.insert(len(records) // 2, record(99, None))
     assert reader.peeks(records) == [seen for each in records for seen in reader.peeks([each])]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from aiokafka import TopicPartition
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -116,6 +117,13 @@ async def test_it_is_not_held_where_that_spares_little_or_little_waits():
     lane.offer(0, *[[f"m{place}", 1] for place in range(4)], waiting=MANY)
     lane.offer(4, *[["a", 1]] * 4, waiting=MANY - 1)
     assert lane.seen() == [([0, 1, 2, 3], {}), ([7], {7: [4, 5, 6]})]
+
+
+async def test_a_chunk_of_which_only_the_position_moved_goes_on():
+    lane = Lane()
+    lane.conflation.offer(Chunk([], tp=TopicPartition("in", 0), start=5, end=7, nbytes=0, epoch=0), lambda _: None)
+    ((merged, _, overtaken),) = lane.rounds
+    assert (len(merged), merged.start, merged.end, overtaken) == (0, 5, 7, {})
 
 
 async def test_it_is_not_held_where_nothing_more_is_left_out(monkeypatch: pytest.MonkeyPatch):
