@@ -136,9 +136,8 @@ def _fast(columns: Sequence[Column], fields: MemberFields, max_bytes: int) -> _F
         return _Fast(doubt, doubt, doubt, checked=True)
     paths = (fields.record.id, *fields.record.inputs, fields.group, fields.member, order)
     read = attrgetter(*(attribute_of(types, path.names) for path in paths))
-    row = checked(read, checks) if checks else read
-    if fields.order is None:
-        return _Fast(parse, parse_all, lambda record: (*row(record)[:-1], None), checked=bool(checks))
+    cells = checked(read, checks) if checks else read
+    row = cells if fields.order is not None else lambda record: (*cells(record)[:-1], None)
     return _Fast(parse, parse_all, row, checked=bool(checks))
 
 

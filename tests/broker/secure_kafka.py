@@ -92,7 +92,7 @@ class SecureKafka(ApacheKafka):
         for made in client.create_acls([binding]).values():
             made.result(30)
         # The broker that lets clients in learns what the controller has written a moment later.
-        wanted = AclBindingFilter(kind, name, literal, None, None, AclOperation.ANY, AclPermissionType.ANY)
+        wanted = AclBindingFilter(kind, name, literal, f"User:{user}", "*", AclOperation.ALL, AclPermissionType.ALLOW)
         deadline = time.monotonic() + 30
         while not client.describe_acls(wanted).result(30):
             assert time.monotonic() < deadline, f"the broker knows nothing of {binding}"
