@@ -48,6 +48,10 @@ class Serving:
     def _opening(self) -> str | None:
         return _about("opening", self.consumer.opening)
 
+    def in_step(self, seconds: float) -> bool:
+        """Whether every record that waits is known, and has waited for less than so many *seconds*."""
+        return self.lag.is_complete and all(lag.seconds < seconds for lag in self.lag.partitions.values())
+
     @property
     def waits(self) -> bool:
         """Whether there is something to work on, or nobody knows."""

@@ -348,8 +348,8 @@ class Worker:
         """Told of every look at the lag, once a second."""
         self._catch_up.look(lag_seconds)
         in_step_seconds = IN_STEP_SECONDS + self._settings.kafka.commit_interval_ms / 1000
-        known = self._health.serving is not None and self._health.serving.lag.is_complete
-        if self._rollout is not None and known and lag_seconds < in_step_seconds and self._health.unready() is None:
+        serving = self._health.serving
+        if self._rollout and serving and serving.in_step(in_step_seconds) and self._health.unready() is None:
             self._rollout.has_time()
         topic = self._settings.kafka.input_topic
         self._metrics.input_partitions(topic, self._brokers.client.partition_count(topic))

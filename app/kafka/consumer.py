@@ -93,7 +93,7 @@ class Consumer(driver.Consumer):
         releases = in_flight.releases
         if not await self._pace.wait(timeout):
             return {}
-        chunks = await self._thread.take_chunks(room, self.app.chunk_records, timeout)
+        chunks = await self._thread.take_chunks(room, self.app.most_records, self.app.chunk_records // 2, timeout)
         if chunks is None:
             await self._make_room(lambda: in_flight.releases > releases, timeout)
             return {}

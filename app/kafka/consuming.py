@@ -18,8 +18,8 @@ from config.settings import BatchSettings, KafkaSettings
 # A chunk costs Faust the same whatever it holds; beyond this many records it only delays the first of them.
 CHUNK_RECORDS = 512
 # One record per member is left of a conflated chunk, hardly more of so many than of fewer; and leaving out costs less
-# than what is done for each that is left.
-CONFLATED_CHUNK_RECORDS = 2048
+# than what is done for each that is left. Only the most that is taken: what is many stays the same.
+MOST_CONFLATED_RECORDS = 2048
 
 
 # Who does not fetch for long is held back by a broker or a model; the watchdog tells that from being stuck.
@@ -83,7 +83,8 @@ def make_app(
     app.in_flight = InFlight(batch.in_flight_max_records, batch.in_flight_max_bytes)
     app.commits_with_outputs = kafka.exactly_once
     app.starts_at_end = kafka.auto_offset_reset == "latest"
-    app.chunk_records = max(CONFLATED_CHUNK_RECORDS if conflates else CHUNK_RECORDS, batch.max_size)
+    app.chunk_records = max(CHUNK_RECORDS, batch.max_size)
+    app.most_records = max(MOST_CONFLATED_RECORDS, app.chunk_records) if conflates else app.chunk_records
     return app
 
 

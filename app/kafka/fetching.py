@@ -157,11 +157,12 @@ class ChunkSource(AIOKafkaConsumerThread):
         """Let the group share out its partitions again."""
         self._ensure_consumer()._coordinator.request_rejoin()
 
-    async def take_chunks(self, room: Room, chunk_records: int, timeout_seconds: float) -> dict[TP, Chunk] | None:
-        """Take what was fetched: at most one chunk per partition, within *room*; waits up to *timeout_seconds*.
+    async def take_chunks(self, room: Room, most: int, many: int, timeout_seconds: float) -> dict[TP, Chunk] | None:
+        """Take what was fetched: at most one chunk of *most* records per partition, within *room*.
 
-        Chunks may be empty: then only the position moved, past transaction markers. None: there are records, and the
-        next one is too large for the room.
+        Waits up to *timeout_seconds*, and fetches ahead when *many* records promise more. Chunks may be empty: then
+        only the position moved, past transaction markers. None: there are records, and the next one is too large for
+        the room.
         """
         consumer = self._ensure_consumer()
         fetcher, subscriptions = consumer._fetcher, consumer._subscription
@@ -181,10 +182,10 @@ class ChunkSource(AIOKafkaConsumerThread):
                     await subscriptions.wait_for_assignment()
                     continue
                 await fetches.renew(subscriptions.subscription.assignment)
-                chunks = self._ready_chunks(fetcher, room, chunk_records)
+                chunks = self._ready_chunks(fetcher, room, most)
                 if chunks != {}:
                     # Ahead where there is more, and for the others where something of one partition is left.
-                    if fetcher._records or (chunks and sum(map(len, chunks.values())) >= chunk_records // 2):
+                    if fetcher._records or (chunks and sum(map(len, chunks.values())) >= many):
                         fetches.ask()
                     return chunks
                 left = deadline - clock()
@@ -192,7 +193,7 @@ class ChunkSource(AIOKafkaConsumerThread):
                     return {}
                 await fetches.answered(left)
 
-    def _ready_chunks(self, fetcher: Any, room: Room, chunk_records: int) -> dict[TP, Chunk] | None:
+    def _ready_chunks(self, fetcher: Any, room: Room, most: int) -> dict[TP, Chunk] | None:
         chunks: dict[TP, Chunk] = {}
         for tp in self._candidates(fetcher):
             result = fetcher._records[tp]
@@ -201,7 +202,7 @@ class ChunkSource(AIOKafkaConsumerThread):
                     del fetcher._records[tp]
                     result.check_raise()
                 continue
-            chunk = self._take(tp, result, room._replace(records=min(room.records, chunk_records)))
+            chunk = self._take(tp, result, room._replace(records=min(room.records, most)))
             if result.has_more():
                 # The others first, the next time.
                 fetcher._records.move_to_end(tp)

@@ -37,12 +37,14 @@ class Lag:
         end: the offset of the next record to be produced.
         records: how many wait.
         seconds: the age of the oldest that waits, 0 when none does.
+        fetched: whether that one was fetched; before, its age counts from when it was first seen to wait.
     """
 
     done: int
     end: int
     records: int
     seconds: float
+    fetched: bool
 
 
 class LagWatch:
@@ -92,8 +94,9 @@ class LagWatch:
 
     @property
     def is_complete(self) -> bool:
-        """Whether the lag of every partition of ours is known."""
-        return self.partitions.keys() >= self._consumer.assigned
+        """Whether the lag of every partition of ours is known, and how old the oldest record is that waits there."""
+        known = {tp for tp, lag in self.partitions.items() if lag.fetched or not lag.records}
+        return known >= self._consumer.assigned
 
     @property
     def silent_seconds(self) -> float:
@@ -132,7 +135,8 @@ class LagWatch:
         if tp not in self._consumer.assigned or (done := self._consumer.done_up_to(tp)) is None:
             return
         records = max(0, end - done)
-        self._show(tp, Lag(done, end, records, self._seconds(tp, done, records)))
+        fetched = self._timestamp_ms(tp) is not None
+        self._show(tp, Lag(done, end, records, self._seconds(tp, done, records), fetched))
 
     def _age(self, tps: Iterable[TP]) -> None:
         for tp in tps:
@@ -144,14 +148,16 @@ class LagWatch:
         if not records:
             self._since.pop(tp, None)
             return 0.0
-        watermark = self._consumer.books.watermarks.get(tp)
-        timestamp_ms = watermark.oldest_timestamp if watermark is not None else None
-        if timestamp_ms is not None:
+        if (timestamp_ms := self._timestamp_ms(tp)) is not None:
             self._since[tp] = (done, timestamp_ms / 1000)
         elif self._since.get(tp, (None, 0.0))[0] != done:
             # Not fetched yet, so its timestamp is unknown; it has waited at least since it was first seen to.
             self._since[tp] = (done, self._clock())
         return max(0.0, self._clock() - self._since[tp][1])
+
+    def _timestamp_ms(self, tp: TP) -> int | None:
+        watermark = self._consumer.books.watermarks.get(tp)
+        return None if watermark is None else watermark.oldest_timestamp
 
     def _show(self, tp: TP, lag: Lag) -> None:
         self.partitions[tp] = lag

@@ -19,7 +19,7 @@ class Pace:
     not queue up. TCP does the same with small segments. And more than a few chunks per stage only take memory.
 
     Args:
-        chunk_records: most records in a chunk.
+        chunk_records: with which a chunk pays as well as with more.
     """
 
     def __init__(self, chunk_records: int) -> None:

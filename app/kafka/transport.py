@@ -50,7 +50,8 @@ class ChunkApp(faust.App):
     listener: PartitionListener
     progress: Progress
     in_flight: InFlight
-    chunk_records: int
+    chunk_records: int  # with which a chunk pays as well as with more
+    most_records: int  # in a chunk
     commits_with_outputs: bool
     starts_at_end: bool
 

@@ -16,6 +16,7 @@ import pytest
 
 from app.assembly import load_predictor
 from app.ports import free_ports
+from app.rollout import Rollout
 from app.worker import Load, Worker
 from config.settings import Settings, load_settings
 from models.fingerprint import read_contents
@@ -168,8 +169,10 @@ async def test_a_pinned_version_stays(topics: Topics, shelf: Shelf) -> None:
         os.kill(os.getpid(), signal.SIGHUP)
         await run.send(1.0)
         assert run.health.rollout is not None
-        await run.until(lambda: run.health.rollout is not None and run.health.rollout._has_time)
-        # Nobody looks: whoever did would have started the process that tries versions.
+        # Nobody looks, now or ever.
+        name = Rollout.run.__qualname__
+        (looking,) = [watch for watch in run.worker._watches if watch.get_coro().__qualname__ == name]
+        await run.until(looking.done)
         assert run.health.rollout._tryout._understudy._process is None
         assert run.version == "1"
 

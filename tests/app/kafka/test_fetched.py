@@ -63,7 +63,7 @@ async def test_every_record_is_read_once_and_an_odd_header_name_as_javas_client_
         await sender.batch(*odd)
     receiver = Receiver()
     async with consuming(topics, receiver) as receiver:
-        receiver.app.chunk_records = chunk_records
+        receiver.app.chunk_records = receiver.app.most_records = chunk_records
         await receiver.wait_for(lambda: len(receiver.records) >= 60)
     assert [(record.offset, record.value) for record in receiver.records] == [(i, b"%d" % i) for i in range(60)]
     plain, odd = (("plain", b"v"),), (("plain", b"v"), ("gr\ufffd\ufffde", b"v"), ("after", b"v"))

@@ -175,6 +175,33 @@ async def test_every_look_tells_the_age_of_the_oldest_record_that_waits_anywhere
     assert told[:2] == [30.0, 0.0]
 
 
+async def test_how_old_what_waits_is_is_not_known_before_it_was_fetched():
+    here, there = TP(TOPIC, 0), TP(TOPIC, 1)
+    fetched = SimpleNamespace(oldest_timestamp=999_000)
+    books = SimpleNamespace(watermarks={here: fetched, there: SimpleNamespace(oldest_timestamp=None)})
+    done = {here: 8, there: 8}
+    consumer: Any = SimpleNamespace(assigned=set(done), books=books, done_up_to=done.get)
+
+    async def ends(tps: Iterable[TP]) -> Mapping[TP, int]:
+        return dict.fromkeys(tps, 10)
+
+    watch = LagWatch(consumer, ends, TOPIC, Board(), lambda: 1000.0)
+    serving: Any = Serving(consumer=consumer, pipeline=None, scorer=None, lag=watch, topics=None)  # type: ignore[arg-type]
+    assert not watch.is_complete
+    await watch._look()
+    assert not watch.is_complete
+    assert not serving.in_step(2.0)
+    books.watermarks[there] = fetched
+    await watch._look()
+    assert watch.is_complete
+    assert [serving.in_step(seconds) for seconds in (1.0, 2.0)] == [False, True]
+    books.watermarks = {}
+    done |= {here: 10, there: 10}
+    await watch._look()
+    assert watch.is_complete
+    assert serving.in_step(0.1)
+
+
 async def test_a_restarted_group_lags_from_its_commit_on(topics: Topics):
     write(topics, 0, 3)
     async with consuming(topics) as first:

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from aiokafka import AIOKafkaProducer
 from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
 
 from app.ports import free_ports
@@ -131,6 +132,26 @@ async def test_a_bad_record_that_stands_for_others_costs_its_member_nothing(topi
     assert set(offsets) | ({7} if b"7" in stood else set()) == set(range(9))
 
 
+async def test_transactions_that_only_leave_markers_harm_nobody_who_conflates(topics: Topics):
+    producer = AIOKafkaProducer(bootstrap_servers=topics.client.bootstrap_servers, transactional_id=topics.group)
+    await producer.start()
+
+    async def transaction(score: float, keep: bool) -> None:
+        await producer.begin_transaction()
+        record = told("g", "a", score)
+        await producer.send_and_wait(topics.input, record.value, key=record.key, partition=0)
+        await (producer.commit_transaction() if keep else producer.abort_transaction())
+
+    async with running(topics, PROCESSING_GUARANTEE="exactly_once") as run:
+        await run.ready()
+        for score, keep in ((1, True), (2, False), (3, False), (4, True), (5, False)):
+            await transaction(score, keep)
+            await committed(topics)
+        assert await run.stop() == 0
+    await producer.stop()
+    assert [ranking(each) for each in await outputs(topics)] == [[("a", 1.0, None)], [("a", 4.0, 0)]]
+
+
 async def test_a_tombstone_is_passed_on_and_ends_its_group(topics: Topics):
     async with running(topics) as run:
         await run.ready()
@@ -238,3 +259,17 @@ async def test_a_topic_that_may_not_be_made_ends_the_start_with_the_command_to_r
         )
         assert creation in caplog.text
         assert "grant Read, Write and Describe on it" in caplog.text
+
+
+async def test_of_a_topic_that_may_not_be_seen_nobody_is_told_that_it_is_missing(
+    secure_kafka: SecureKafka, caplog: pytest.LogCaptureFixture
+):
+    with fresh_topics(secure_kafka) as topics:
+        ours = state_topic(topics)
+        await asyncio.to_thread(topics.client.create, ours, config={"cleanup.policy": "compact"})
+        secure_kafka.reserve(ResourceType.TOPIC, ours, user="somebody-else")
+        async with running(topics, **secured_variables(secure_kafka, PASSWORD)) as run:
+            assert await run.ended() == 1
+        assert f"{ours} keeps standings, and cannot be seen" in caplog.text
+        assert "grant Read, Write and Describe on it, and if there is no such topic, run\n" in caplog.text
+        assert f"kafka-topics.sh --create --topic {ours}" in caplog.text
