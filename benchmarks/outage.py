@@ -15,6 +15,7 @@ from benchmarks.contenders import Contender, Running, Stage
 from benchmarks.errors import BenchmarkFailed
 from benchmarks.load import Kind, Pacing
 from benchmarks.peers.settings import Tuning
+from benchmarks.reading import seconds_to_read
 from benchmarks.records import SENT_AT
 from benchmarks.startup import wait_until_ready
 from benchmarks.watch import assigned_consumer, checked
@@ -37,6 +38,8 @@ class Outage:
         waiting: how many records waited when it was ready.
         current_s: seconds from then until the ranking of every race was current.
         published: rankings read until then.
+        read_s: seconds that aiokafka's consumer takes, when all is over and nothing else runs, merely to read as many
+            records as waited.
     """
 
     conflated: bool
@@ -44,6 +47,7 @@ class Outage:
     waiting: int
     current_s: float
     published: int
+    read_s: float
 
 
 def measure(stage: Stage, *, conflated: bool, stopped_s: float) -> Outage:
@@ -77,7 +81,8 @@ def measure(stage: Stage, *, conflated: bool, stopped_s: float) -> Outage:
             reader.close()
         finally:
             pacing.end()
-    return Outage(conflated, stopped_s, waiting, max(0, current_ns - ready) / 1e9, published)
+        read_s = seconds_to_read(servers, topics.input, waiting)
+    return Outage(conflated, stopped_s, waiting, max(0, current_ns - ready) / 1e9, published, read_s)
 
 
 def _until_current(reader: Consumer, running: Running, records: races.RaceRecords) -> tuple[int, int]:

@@ -168,10 +168,12 @@ def _outages(plan: Plan, results: Results) -> str:
             f"{each.waiting:,}",
             f"{each.published:,}",
             f"{each.current_s:.2f}",
+            f"{each.read_s:.2f}",
         ]
         for each in results.outages
     ]
-    head = [f"nobody ranked for {plan.stopped_s:.0f} s", "waited", "rankings read", "s from ready until current"]
+    head = [f"nobody ranked for {plan.stopped_s:.0f} s", "waited", "rankings read"]
+    head += ["s from ready until current", "s to read what waited, no more"]
     return table(head, rows) if rows else ""
 
 

@@ -1,11 +1,13 @@
+import time
 from pathlib import Path
 
 import pytest
 
-from benchmarks import latency, model, throughput
+from benchmarks import latency, load, model, throughput
 from benchmarks.answers import AnswerKey
 from benchmarks.cluster import Cluster
 from benchmarks.contenders import Contender, Stage
+from benchmarks.reading import seconds_to_read
 from tests.broker.session import Broker
 
 # The benchmark measures Apache Kafka only; the embedded broker does not tell end offsets as it does.
@@ -37,3 +39,13 @@ def test_latency_counts_only_records_after_the_warm_up(stage: Stage) -> None:
     result = latency.measure(stage, Contender.ECHO, latency.Pace(rate=200, warm_up_s=0.5, seconds=1))
     assert result.records == 200
     assert 0 < result.p50_ms <= result.p99_ms <= result.highest_ms
+
+
+def test_merely_reading_ends_once_so_many_records_were_read(stage: Stage) -> None:
+    servers = stage.cluster.bootstrap_servers
+    with stage.cluster.fresh_topics() as topics:
+        load.write_backlog(servers, topics.input, range(3000))
+        began = time.perf_counter()
+        assert 0 < seconds_to_read(servers, topics.input, 3000) < time.perf_counter() - began
+        with pytest.raises(TimeoutError):
+            seconds_to_read(servers, topics.input, 3001, within_s=0.5)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from benchmarks import report
 from benchmarks.contenders import Contender
+from benchmarks.outage import Outage
 from benchmarks.plan import THROUGHPUT_CONTENDERS, Part, Plan
 from benchmarks.results import Results
 from benchmarks.targets import verdicts
@@ -36,6 +37,12 @@ def test_the_report_names_contenders_figures_and_missed_targets() -> None:
     for words in ("StreamRank", "textbook Faust agent", "100,000 (50,000-150,000)", "11.2 (10.0-12.3)"):
         assert words in said
     assert [line.split()[-1] for line in said.splitlines() if line.startswith("start to ready")] == ["MISSED"]
+
+
+def test_an_outage_is_shown_beside_the_time_to_read_what_waited() -> None:
+    said = report.text(Plan(), Results(outages=[Outage(True, 60, 140_000, 4.25, 6_000, 1.75)]), [])
+    (line,) = [line.split() for line in said.splitlines() if line.startswith("only what is newest")]
+    assert line[-4:] == ["140,000", "6,000", "4.25", "1.75"]
 
 
 def test_parts_that_were_not_measured_are_left_out() -> None:

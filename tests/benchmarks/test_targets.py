@@ -109,7 +109,7 @@ def test_too_long_a_tail_of_races_is_a_miss() -> None:
 
 def test_rankings_that_are_late_after_an_outage_are_a_miss_and_so_is_conflation_that_spares_no_time() -> None:
     def outages(with_it: float, without: float) -> Results:
-        return Results(outages=[Outage(True, 60, 1, with_it, 1), Outage(False, 60, 1, without, 1)])
+        return Results(outages=[Outage(True, 60, 1, with_it, 1, 1), Outage(False, 60, 1, without, 1, 1)])
 
     assert _missed(outages(2, 2)) == []
     assert _missed(outages(2.1, 5)) == ["rankings current after an outage, from ready"]
