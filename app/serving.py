@@ -49,8 +49,8 @@ class Serving:
         return _about("opening", self.consumer.opening)
 
     def in_step(self, seconds: float) -> bool:
-        """Whether every record that waits is known, and has waited for less than so many *seconds*."""
-        return self.lag.is_complete and all(lag.seconds < seconds for lag in self.lag.partitions.values())
+        """Whether it is known how long records have waited, and none has for so many *seconds*."""
+        return self.lag.is_known and all(lag.seconds < seconds for lag in self.lag.partitions.values())
 
     @property
     def waits(self) -> bool:

@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,6 +20,10 @@ from benchmarks.folders import ROOT
 from benchmarks.peers.settings import TUNING_VARIABLE, Tuning
 
 _STOP_S = 30
+# At rest is who uses less of a core for so long. What the service does when it has time, it begins sooner.
+_REST_LOAD = 0.15
+_REST_S = 3.0
+_SETTLED_S = 60
 
 
 class Contender(StrEnum):
@@ -158,6 +163,21 @@ class Running:
     def complaint(self, what: str) -> str:
         """A message about this contender with the end of its log."""
         return f"{self.contender.full_name} {what}; the end of its log:\n{self.child.last_lines()}"
+
+    def settle(self) -> None:
+        """Return when it has been at rest for three seconds, with all that it has started.
+
+        Raises:
+            BenchmarkFailed: that takes longer than a minute.
+        """
+        deadline = time.monotonic() + _SETTLED_S
+        while time.monotonic() < deadline:
+            self.check()
+            before = processes.cpu_seconds_of_all(self.child.pid)
+            time.sleep(_REST_S)
+            if abs(processes.cpu_seconds_of_all(self.child.pid) - before) < _REST_LOAD * _REST_S:
+                return
+        raise BenchmarkFailed(self.complaint(f"is not at rest after {_SETTLED_S} s"))
 
     def freeze(self) -> None:
         """Stop all its threads where they are."""

@@ -1,7 +1,8 @@
 """How long a record takes from the moment it was due to the moment its output was read.
 
 Open loop: a process of its own writes records at a fixed rate, each at its due time, whatever the contender does. A
-record carries its due time, and its latency counts from there. What happens while a contender warms up does not count.
+record carries its due time, and its latency counts from there. What happens while a contender warms up does not count,
+nor what the service does once after its start: the process that tries new versions then imports TensorFlow.
 """
 
 import time
@@ -68,6 +69,7 @@ def measure(stage: Stage, contender: Contender, pace: Pace, kind: Kind = Kind.RO
     """
     with stage.cluster.fresh_topics() as topics, stage.run(contender, topics, Tuning.LATENCY) as running:
         prime(stage, running, topics, kind)
+        running.settle()
         ends = stage.cluster.end_offsets(topics.output)
         reader = assigned_consumer(stage.cluster.bootstrap_servers, topics.output, ends)
         cpu = running.cpu_seconds()

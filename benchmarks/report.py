@@ -173,7 +173,7 @@ def _outages(plan: Plan, results: Results) -> str:
         for each in results.outages
     ]
     head = [f"nobody ranked for {plan.stopped_s:.0f} s", "waited", "rankings read"]
-    head += ["s from ready until current", "s to read what waited, no more"]
+    head += ["s from ready until current", "s for an aiokafka loop to read as many"]
     return table(head, rows) if rows else ""
 
 

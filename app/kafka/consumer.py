@@ -44,7 +44,7 @@ class Consumer(driver.Consumer):
         super().__init__(*args, **kwargs)
         self.joined = False
         self.assigned: set[TP] = set()
-        self._pace = Pace(self.app.chunk_records)
+        self._pace = Pace(few=self.app.few_records, most_records=self.app.most_records)
         self.books = Books(self.app.in_flight, self._pace, self.app.progress)
         self._openings = Openings(Opening(self), self.app.listener.failed)
         self._letting_go = LettingGo(self)
@@ -93,7 +93,9 @@ class Consumer(driver.Consumer):
         releases = in_flight.releases
         if not await self._pace.wait(timeout):
             return {}
-        chunks = await self._thread.take_chunks(room, self.app.most_records, self.app.chunk_records // 2, timeout)
+        chunks = await self._thread.take_chunks(
+            room, most=self.app.most_records, few=self.app.few_records, timeout_seconds=timeout
+        )
         if chunks is None:
             await self._make_room(lambda: in_flight.releases > releases, timeout)
             return {}

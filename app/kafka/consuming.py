@@ -18,7 +18,7 @@ from config.settings import BatchSettings, KafkaSettings
 # A chunk costs Faust the same whatever it holds; beyond this many records it only delays the first of them.
 CHUNK_RECORDS = 512
 # One record per member is left of a conflated chunk, hardly more of so many than of fewer; and leaving out costs less
-# than what is done for each that is left. Only the most that is taken: what is many stays the same.
+# than what is done for each that is left. How many are few (see `Pace`) does not change with it.
 MOST_CONFLATED_RECORDS = 2048
 
 
@@ -83,8 +83,9 @@ def make_app(
     app.in_flight = InFlight(batch.in_flight_max_records, batch.in_flight_max_bytes)
     app.commits_with_outputs = kafka.exactly_once
     app.starts_at_end = kafka.auto_offset_reset == "latest"
-    app.chunk_records = max(CHUNK_RECORDS, batch.max_size)
-    app.most_records = max(MOST_CONFLATED_RECORDS, app.chunk_records) if conflates else app.chunk_records
+    usual = max(CHUNK_RECORDS, batch.max_size)
+    app.few_records = usual // 2
+    app.most_records = max(MOST_CONFLATED_RECORDS, usual) if conflates else usual
     return app
 
 

@@ -157,12 +157,12 @@ class ChunkSource(AIOKafkaConsumerThread):
         """Let the group share out its partitions again."""
         self._ensure_consumer()._coordinator.request_rejoin()
 
-    async def take_chunks(self, room: Room, most: int, many: int, timeout_seconds: float) -> dict[TP, Chunk] | None:
+    async def take_chunks(self, room: Room, *, most: int, few: int, timeout_seconds: float) -> dict[TP, Chunk] | None:
         """Take what was fetched: at most one chunk of *most* records per partition, within *room*.
 
-        Waits up to *timeout_seconds*, and fetches ahead when *many* records promise more. Chunks may be empty: then
-        only the position moved, past transaction markers. None: there are records, and the next one is too large for
-        the room.
+        Waits up to *timeout_seconds*, and fetches ahead unless there were but a *few* records. Chunks may be empty:
+        then only the position moved, past transaction markers. None: there are records, and the next one is too large
+        for the room.
         """
         consumer = self._ensure_consumer()
         fetcher, subscriptions = consumer._fetcher, consumer._subscription
@@ -185,7 +185,7 @@ class ChunkSource(AIOKafkaConsumerThread):
                 chunks = self._ready_chunks(fetcher, room, most)
                 if chunks != {}:
                     # Ahead where there is more, and for the others where something of one partition is left.
-                    if fetcher._records or (chunks and sum(map(len, chunks.values())) >= many):
+                    if fetcher._records or (chunks and sum(map(len, chunks.values())) >= few):
                         fetches.ask()
                     return chunks
                 left = deadline - clock()

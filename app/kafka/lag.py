@@ -37,14 +37,12 @@ class Lag:
         end: the offset of the next record to be produced.
         records: how many wait.
         seconds: the age of the oldest that waits, 0 when none does.
-        fetched: whether that one was fetched; before, its age counts from when it was first seen to wait.
     """
 
     done: int
     end: int
     records: int
     seconds: float
-    fetched: bool
 
 
 class LagWatch:
@@ -84,6 +82,8 @@ class LagWatch:
         self.answered_at = asyncio.get_running_loop().time()
         self.leaderless: list[TP] = []
         self._since: dict[TP, tuple[int | None, float]] = {}
+        # Where it is not known how long what waits had waited when it was first seen to.
+        self._older: set[TP] = set()
 
     async def run(self) -> None:
         """Watch until cancelled."""
@@ -93,10 +93,9 @@ class LagWatch:
             await asyncio.sleep(INTERVAL_SECONDS)
 
     @property
-    def is_complete(self) -> bool:
-        """Whether the lag of every partition of ours is known, and how old the oldest record is that waits there."""
-        known = {tp for tp, lag in self.partitions.items() if lag.fetched or not lag.records}
-        return known >= self._consumer.assigned
+    def is_known(self) -> bool:
+        """Whether the lag of every partition of ours is known, also in seconds: none may be older than it is shown."""
+        return self.partitions.keys() - self._older >= self._consumer.assigned
 
     @property
     def silent_seconds(self) -> float:
@@ -129,14 +128,14 @@ class LagWatch:
         for tp in set(self.partitions) - ours:
             del self.partitions[tp]
             self._since.pop(tp, None)
+            self._older.discard(tp)
             self._observer.forget_lag(tp.topic, tp.partition)
 
     def _update(self, tp: TP, end: int) -> None:
         if tp not in self._consumer.assigned or (done := self._consumer.done_up_to(tp)) is None:
             return
         records = max(0, end - done)
-        fetched = self._timestamp_ms(tp) is not None
-        self._show(tp, Lag(done, end, records, self._seconds(tp, done, records), fetched))
+        self._show(tp, Lag(done, end, records, self._seconds(tp, done, records)))
 
     def _age(self, tps: Iterable[TP]) -> None:
         for tp in tps:
@@ -147,17 +146,22 @@ class LagWatch:
         """The age of the record at the offset *done*, which is the oldest that waits."""
         if not records:
             self._since.pop(tp, None)
+            self._older.discard(tp)
             return 0.0
-        if (timestamp_ms := self._timestamp_ms(tp)) is not None:
+        watermark = self._consumer.books.watermarks.get(tp)
+        timestamp_ms = watermark.oldest_timestamp if watermark is not None else None
+        if timestamp_ms is not None:
             self._since[tp] = (done, timestamp_ms / 1000)
+            self._older.discard(tp)
         elif self._since.get(tp, (None, 0.0))[0] != done:
             # Not fetched yet, so its timestamp is unknown; it has waited at least since it was first seen to.
             self._since[tp] = (done, self._clock())
+            before = self.partitions.get(tp)
+            if before is None or before.end > done:
+                self._older.add(tp)
+            else:
+                self._older.discard(tp)  # it has come since the look before
         return max(0.0, self._clock() - self._since[tp][1])
-
-    def _timestamp_ms(self, tp: TP) -> int | None:
-        watermark = self._consumer.books.watermarks.get(tp)
-        return None if watermark is None else watermark.oldest_timestamp
 
     def _show(self, tp: TP, lag: Lag) -> None:
         self.partitions[tp] = lag

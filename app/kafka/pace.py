@@ -7,7 +7,7 @@ from contextlib import suppress
 # Longest that fetching waits for a few records to be done with: what they take as a rule, also on slow machines, where
 # rounds that overlap take the processor from each other. The next ones are not to suffer from a slow model.
 PATIENCE_SECONDS = 0.005
-# Enough for every stage to have work while the next is fetched.
+# Of the largest chunks, enough for every stage to have work while the next is fetched.
 CHUNKS_IN_THE_WORKS = 8
 
 
@@ -19,11 +19,12 @@ class Pace:
     not queue up. TCP does the same with small segments. And more than a few chunks per stage only take memory.
 
     Args:
-        chunk_records: with which a chunk pays as well as with more.
+        few: so many records are few no longer.
+        most_records: in a chunk.
     """
 
-    def __init__(self, chunk_records: int) -> None:
-        self._few, self._many = chunk_records // 2, CHUNKS_IN_THE_WORKS * chunk_records
+    def __init__(self, *, few: int, most_records: int) -> None:
+        self._few, self._many = few, CHUNKS_IN_THE_WORKS * most_records
         self._records = 0
         self._changed = asyncio.Event()
 

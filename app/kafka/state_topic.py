@@ -49,7 +49,7 @@ class StateTopic:
         try:
             await self._make_sure()
         except TopicAuthorizationFailedError as error:
-            raise self._refused(error, self._creation, where="if there is no such topic, run") from error
+            raise self._refused(error, self._creation, lead="if there is no such topic, run") from error
 
     async def _make_sure(self) -> None:
         if await self._client.missing([self.name]):
@@ -83,10 +83,10 @@ class StateTopic:
     def _creation(self) -> str:
         return f"kafka-topics.sh --create --topic {self.name} --config {'='.join(_COMPACTED)}"
 
-    def _refused(self, error: KafkaError, command: str, where: str = "run") -> StartFailed:
+    def _refused(self, error: KafkaError, command: str, lead: str = "run") -> StartFailed:
         return StartFailed(
             f"{self.name} keeps standings, and cannot be seen, made or changed by this user ({error!r}): grant Read, "
-            f"Write and Describe on it, and {where}\n{command} --partitions {self._wanted}"
+            f"Write and Describe on it, and {lead}\n{command} --partitions {self._wanted}"
         )
 
     async def _create(self) -> None:

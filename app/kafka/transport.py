@@ -50,7 +50,7 @@ class ChunkApp(faust.App):
     listener: PartitionListener
     progress: Progress
     in_flight: InFlight
-    chunk_records: int  # with which a chunk pays as well as with more
+    few_records: int  # from so many on nothing is gained by waiting for more
     most_records: int  # in a chunk
     commits_with_outputs: bool
     starts_at_end: bool

@@ -57,19 +57,20 @@ async def sender(request: pytest.FixtureRequest, topics: Topics):
 
 @pytest.mark.parametrize("chunk_records", [3, 512])
 async def test_every_record_is_read_once_and_an_odd_header_name_as_javas_client_reads_it(
-    topics: Topics, sender: Sender, chunk_records: int
+    topics: Topics, sender: Sender, chunk_records: int, monkeypatch: pytest.MonkeyPatch
 ):
+    monkeypatch.setattr("app.kafka.consuming.CHUNK_RECORDS", 1)
     for odd in ((), (0,), (), (4, 5), (9,), ()):
         await sender.batch(*odd)
     receiver = Receiver()
-    async with consuming(topics, receiver) as receiver:
-        receiver.app.chunk_records = receiver.app.most_records = chunk_records
+    async with consuming(topics, receiver, BATCH_MAX_SIZE=str(chunk_records)) as receiver:
         await receiver.wait_for(lambda: len(receiver.records) >= 60)
     assert [(record.offset, record.value) for record in receiver.records] == [(i, b"%d" % i) for i in range(60)]
     plain, odd = (("plain", b"v"),), (("plain", b"v"), ("gr\ufffd\ufffde", b"v"), ("after", b"v"))
     assert [tuple(record.headers) for record in receiver.records] == [
         odd if place in (10, 34, 35, 49) else plain for place in range(60)
     ]
+    assert max(map(len, receiver.chunks)) <= chunk_records
     for before, after in itertools.pairwise(receiver.chunks):
         assert before.end == after.start
 

@@ -183,23 +183,33 @@ async def test_how_old_what_waits_is_is_not_known_before_it_was_fetched():
     consumer: Any = SimpleNamespace(assigned=set(done), books=books, done_up_to=done.get)
 
     async def ends(tps: Iterable[TP]) -> Mapping[TP, int]:
-        return dict.fromkeys(tps, 10)
+        return dict.fromkeys(tps, end)
 
+    end = 10
     watch = LagWatch(consumer, ends, TOPIC, Board(), lambda: 1000.0)
     serving: Any = Serving(consumer=consumer, pipeline=None, scorer=None, lag=watch, topics=None)  # type: ignore[arg-type]
-    assert not watch.is_complete
+    assert not watch.is_known
     await watch._look()
-    assert not watch.is_complete
+    assert not watch.is_known
     assert not serving.in_step(2.0)
     books.watermarks[there] = fetched
     await watch._look()
-    assert watch.is_complete
+    assert watch.is_known
     assert [serving.in_step(seconds) for seconds in (1.0, 2.0)] == [False, True]
     books.watermarks = {}
     done |= {here: 10, there: 10}
     await watch._look()
-    assert watch.is_complete
+    assert watch.is_known
     assert serving.in_step(0.1)
+    # What nobody has fetched, and was not there a look before, has not waited for longer than that.
+    end = 12
+    await watch._look()
+    assert watch.is_known
+    assert serving.in_step(0.1)
+    end = 14
+    done[here] = 11
+    await watch._look()
+    assert not watch.is_known
 
 
 async def test_a_restarted_group_lags_from_its_commit_on(topics: Topics):
