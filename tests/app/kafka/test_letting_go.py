@@ -83,7 +83,7 @@ class Thread:
     async def committed_position(self, _tp: TP) -> int:
         return 0
 
-    async def take_chunks(self, room: Any, _records: int, _seconds: float) -> dict[TP, Chunk] | None:
+    async def take_chunks(self, room: Any, **_: Any) -> dict[TP, Chunk] | None:
         chunk = self.taken[0]
         if chunk.nbytes > room.nbytes and not room.empty:
             return None
