@@ -4,34 +4,25 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
+import psutil
+
 _TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
 
 def cpu_seconds(pid: int) -> float:
     """User and system time of all threads of process *pid* so far."""
-    return _time_in(_stat(pid))
+    # The name in parentheses may hold spaces; what follows it does not.
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS_PER_SECOND
 
 
 def cpu_seconds_of_all(pid: int) -> float:
     """The same of process *pid* and of all that live and were started by it, or by these."""
-    stats = {}
-    for folder in Path("/proc").glob("[0-9]*"):
+    total = cpu_seconds(pid)
+    for each in psutil.Process(pid).children(recursive=True):
         with suppress(FileNotFoundError, ProcessLookupError):  # it has ended
-            stats[int(folder.name)] = _stat(int(folder.name))
-    total, kin = 0.0, [pid]
-    for each in kin:
-        total += _time_in(stats[each])
-        kin += [other for other, stat in stats.items() if int(stat[1]) == each]
+            total += cpu_seconds(each.pid)
     return total
-
-
-def _stat(pid: int) -> list[str]:
-    # The name in parentheses may hold spaces; what follows it does not.
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-
-
-def _time_in(stat: list[str]) -> float:
-    return (int(stat[11]) + int(stat[12])) / _TICKS_PER_SECOND
 
 
 def peak_rss_mib(pid: int) -> float:

@@ -5,7 +5,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from aiokafka.errors import BrokerResponseError
 from faust.types import TP
@@ -45,6 +45,14 @@ class Lag:
     seconds: float
 
 
+class _Oldest(NamedTuple):
+    """Of the oldest record that waits: its offset, since when it has, and whether it may have for longer."""
+
+    offset: int
+    since: float
+    older: bool
+
+
 class LagWatch:
     """Ask for the end offsets once a second, apart from fetching: when fetching stops, the lag must still be true.
 
@@ -81,21 +89,25 @@ class LagWatch:
         self.partitions: dict[TP, Lag] = {}
         self.answered_at = asyncio.get_running_loop().time()
         self.leaderless: list[TP] = []
-        self._since: dict[TP, tuple[int | None, float]] = {}
-        # Where it is not known how long what waits had waited when it was first seen to.
-        self._older: set[TP] = set()
+        self._oldest: dict[TP, _Oldest] = {}
 
     async def run(self) -> None:
         """Watch until cancelled."""
         while True:
             await self._look()
-            self._on_look(max((lag.seconds for lag in self.partitions.values()), default=0.0))
+            self._on_look(self.seconds)
             await asyncio.sleep(INTERVAL_SECONDS)
+
+    @property
+    def seconds(self) -> float:
+        """The age of the oldest record that waits anywhere, 0 when none does."""
+        return max((lag.seconds for lag in self.partitions.values()), default=0.0)
 
     @property
     def is_known(self) -> bool:
         """Whether the lag of every partition of ours is known, also in seconds: none may be older than it is shown."""
-        return self.partitions.keys() - self._older >= self._consumer.assigned
+        older = {tp for tp, oldest in self._oldest.items() if oldest.older}
+        return self.partitions.keys() - older >= self._consumer.assigned
 
     @property
     def silent_seconds(self) -> float:
@@ -127,8 +139,7 @@ class LagWatch:
     def _drop_foreign(self, ours: set[TP]) -> None:
         for tp in set(self.partitions) - ours:
             del self.partitions[tp]
-            self._since.pop(tp, None)
-            self._older.discard(tp)
+            self._oldest.pop(tp, None)
             self._observer.forget_lag(tp.topic, tp.partition)
 
     def _update(self, tp: TP, end: int) -> None:
@@ -145,23 +156,18 @@ class LagWatch:
     def _seconds(self, tp: TP, done: int, records: int) -> float:
         """The age of the record at the offset *done*, which is the oldest that waits."""
         if not records:
-            self._since.pop(tp, None)
-            self._older.discard(tp)
+            self._oldest.pop(tp, None)
             return 0.0
         watermark = self._consumer.books.watermarks.get(tp)
         timestamp_ms = watermark.oldest_timestamp if watermark is not None else None
         if timestamp_ms is not None:
-            self._since[tp] = (done, timestamp_ms / 1000)
-            self._older.discard(tp)
-        elif self._since.get(tp, (None, 0.0))[0] != done:
-            # Not fetched yet, so its timestamp is unknown; it has waited at least since it was first seen to.
-            self._since[tp] = (done, self._clock())
+            self._oldest[tp] = _Oldest(done, timestamp_ms / 1000, older=False)
+        elif tp not in self._oldest or self._oldest[tp].offset != done:
+            # Not fetched yet, so its timestamp is unknown; it has waited at least since it was first seen to, and no
+            # longer where it has come since the look before.
             before = self.partitions.get(tp)
-            if before is None or before.end > done:
-                self._older.add(tp)
-            else:
-                self._older.discard(tp)  # it has come since the look before
-        return max(0.0, self._clock() - self._since[tp][1])
+            self._oldest[tp] = _Oldest(done, self._clock(), older=before is None or before.end > done)
+        return max(0.0, self._clock() - self._oldest[tp].since)
 
     def _show(self, tp: TP, lag: Lag) -> None:
         self.partitions[tp] = lag

@@ -84,9 +84,11 @@ class TopicClient:
         finally:
             member.close()
 
-    def wait_until_committed(self, name: str, group: str, *, within: float = 30) -> None:
-        """Return when *group* has committed all that is in the topic now; TimeoutError when that takes longer."""
-        goal = {partition: end for partition, end in self.end_offsets(name).items() if end}
+    def wait_until_committed(
+        self, name: str, group: str, goal: Mapping[int, int] | None = None, *, within: float = 30
+    ) -> None:
+        """Return when *group* has committed *goal*, or all that is there now; TimeoutError when that takes longer."""
+        goal = goal or {partition: end for partition, end in self.end_offsets(name).items() if end}
         reached = f"{group} had not committed {goal} of {name}"
         _wait_until(lambda: self.committed_offsets(name, group).items() >= goal.items(), within, reached)
 
