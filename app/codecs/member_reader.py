@@ -1,6 +1,7 @@
 """From the bytes of a record about a member of a group to its row: the fast way, and the exact one for all others."""
 
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from math import isinf
 from operator import attrgetter
@@ -27,22 +28,38 @@ _PLAIN_ORDER = Annotated[int, Meta(ge=INT64_MIN, le=INT64_MAX)] | float
 
 Name = str | int
 Order = int | float | None
+Whose = tuple[Name, Name]
+"""The group and the member."""
 Peek = tuple[Name, Name, Order]
-"""The group, the member and the place in time."""
+"""The same, and the place in time."""
 
 # Enough to spare most of what calls cost, and few enough for the processor's caches and for one that is in doubt.
 _AT_ONCE = 128
 
 
+class Glance(NamedTuple):
+    """What records say at a glance.
+
+    Attributes:
+        whose: the group and the member of each, where they are plain; None for others.
+        orders: their places in time; None where there is no such thing.
+    """
+
+    whose: list[Whose | None]
+    orders: list[Order] | None
+
+
 class _Fast(NamedTuple):
     """The parsers of one value and of many, and what makes of the result a row with group, member and order at its end.
 
-    `row` raises one of `DOUBTS` only if it is *checked*.
+    `row` raises one of `DOUBTS` only if it is *checked*; without its checks there are `whose` and `order`.
     """
 
     parse: Callable[[bytes], Any]
     parse_all: Callable[[Sequence[bytes | None]], list[Any]]
     row: Callable[[Any], Any]
+    whose: Callable[[Any], Whose]
+    order: Callable[[Any], Order]
     checked: bool
 
 
@@ -87,18 +104,27 @@ class MemberReader:
                 return False
         return True
 
-    def peeks(self, values: Sequence[bytes | None]) -> list[Peek | None]:
-        """Return whose records *values* are, as far as that is plain without looking at the rest; None for others."""
-        peeks: list[Peek | None] = []
-        row = self._names.row
+    def glance(self, values: Sequence[bytes | None]) -> Glance:
+        """Return whose records *values* are, as far as that is plain without looking at the rest."""
+        names = self._names
+        glance = Glance([], None if self._fields.order is None else [])
         for start in range(0, len(values), _AT_ONCE):
             some = values[start : start + _AT_ONCE]
             try:
-                peeks += [row(record)[-3:] for record in self._names.parse_all(some)]
+                parsed = names.parse_all(some)
+                if names.checked:
+                    deque(map(names.row, parsed), maxlen=0)
             except DOUBTS:
                 # One at least is in doubt; the others need not be.
-                peeks += map(self._peek, some)
-        return peeks
+                seen = list(map(self._peek, some))
+                glance.whose.extend(None if each is None else each[:2] for each in seen)
+                orders: Iterable[Order] = (None if each is None else each[2] for each in seen)
+            else:
+                glance.whose.extend(map(names.whose, parsed))
+                orders = map(names.order, parsed)
+            if glance.orders is not None:
+                glance.orders.extend(orders)
+        return glance
 
     def _peek(self, value: bytes | None) -> Peek | None:
         try:
@@ -133,12 +159,14 @@ def _fast(columns: Sequence[Column], fields: MemberFields, max_bytes: int) -> _F
         kind = struct_of(types)
         parse, parse_all = msgspec.json.Decoder(kind).decode, AtOnce(kind, max_bytes).parse
     except ValueError:
-        return _Fast(doubt, doubt, doubt, checked=True)
+        return _Fast(doubt, doubt, doubt, doubt, doubt, checked=True)
     paths = (fields.record.id, *fields.record.inputs, fields.group, fields.member, order)
-    read = attrgetter(*(attribute_of(types, path.names) for path in paths))
+    attributes = [attribute_of(types, path.names) for path in paths]
+    read = attrgetter(*attributes)
     cells = checked(read, checks) if checks else read
     row = cells if fields.order is not None else lambda record: (*cells(record)[:-1], None)
-    return _Fast(parse, parse_all, row, checked=bool(checks))
+    whose, place_in_time = attrgetter(*attributes[-3:-1]), attrgetter(attributes[-1])
+    return _Fast(parse, parse_all, row, whose, place_in_time, checked=bool(checks))
 
 
 def _check_name(value: Any) -> None:

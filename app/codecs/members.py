@@ -9,7 +9,7 @@ import orjson
 from app.codecs.columns import Row
 from app.codecs.json import Decoded, Grouping, InputRecord, columns_of, fallback_id
 from app.codecs.member_fields import MemberFields
-from app.codecs.member_reader import MemberReader, Order, Peek
+from app.codecs.member_reader import Glance, MemberReader, Order, Peek
 from app.codecs.prediction import head_of, id_texts
 from app.codecs.verdict import refusal
 from app.errors import Reason, RejectedRecord
@@ -93,9 +93,9 @@ class MemberDecoder:
             over,
         )
 
-    def peeks(self, records: Iterable[InputRecord]) -> list[Peek | None]:
+    def glance(self, records: Iterable[InputRecord]) -> Glance:
         """Return whose *records* are, where that is plain at a glance; None for others, and for tombstones."""
-        return self._reader.peeks([record.value for record in records])
+        return self._reader.glance([record.value for record in records])
 
     def takes(self, record: InputRecord) -> bool:
         """Tell whether a record brings a row."""

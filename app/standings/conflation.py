@@ -1,10 +1,13 @@
 """Of the records of one partition that wait to be scored, keep the newest of each member."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Protocol
+from itertools import chain
+from operator import attrgetter, itemgetter
+from typing import Any, NamedTuple, Protocol
 
-from app.codecs.member_reader import Name, Order, Peek
+from app.codecs.member_reader import Glance, Order, Whose
 from app.freshness import DEADLINE
 from app.kafka.chunk import Chunk
 from app.records import Incoming
@@ -25,15 +28,22 @@ MOST_LEFT_OUT = 20_000
 class Reader(Protocol):
     """Who says whose records are."""
 
-    def peeks(self, records: Sequence[Incoming]) -> Sequence[Peek | None]:
+    def glance(self, records: Sequence[Incoming]) -> Glance:
         """Whose they are, where that is plain at a glance."""
 
     def takes(self, record: Incoming) -> bool:
         """Whether it can be scored."""
 
 
-# The offset of a record, its place in time, the record, and the chunk that it came with.
-_Waiting = tuple[int, Order, Any, Chunk]
+_HEADERS, _NAME = attrgetter("headers"), itemgetter(0)
+
+
+class _Newest(NamedTuple):
+    """The newest record of a member that waits: its offset, its place in time, and the chunk that it came with."""
+
+    offset: int
+    order: Order
+    chunk: Chunk
 
 
 class Conflation:
@@ -63,7 +73,7 @@ class Conflation:
         self._whole_until = whole_until
         self._parts: list[tuple[Chunk, Acknowledge]] = []
         self._waiting: dict[int, Any] = {}
-        self._newest: dict[tuple[Name, Name], _Waiting] = {}
+        self._newest: dict[Whose | None, _Newest] = {}
         self._overtaken: dict[int, list[int]] = {}
         self._absorbed = 0
         self._left_out = 0
@@ -132,52 +142,68 @@ class Conflation:
             self._next()
 
     def _absorb(self, chunk: Chunk) -> None:
-        offsets = [record.offset for record in chunk]
-        self._waiting.update(zip(offsets, chunk, strict=True))
-        if self._left_out >= MOST_LEFT_OUT:
-            return
-        # Each may be late by itself, although those before it are not: it stands for nobody.
-        dated = {record.offset for record in chunk for name, _ in record.headers if name == DEADLINE}
-        chains: dict[tuple[Name, Name], list[_Waiting]] = {}
-        touched: set[Chunk] = set()
-        for offset, record, seen in zip(offsets, chunk, self._reader().peeks(chunk), strict=True):
-            if seen is None:
-                if record.value is None:
-                    # It ends a group: what comes after it stands for nothing that was before.
-                    touched |= self._settle(chains)
-                    chains.clear()
-                    self._newest.clear()
-            elif offset not in dated:
-                group, member, order = seen
-                who = group, member
-                if (chain := chains.get(who)) is None:
-                    newest = self._newest.get(who)
-                    chain = chains[who] = [] if newest is None else [newest]
-                if not (chain and _goes_back(order, chain[-1][1])):
-                    chain.append((offset, order, record, chunk))
-        touched |= self._settle(chains)
-        for part in touched:
-            self._leave_out(part, [record for record in part if record.offset in self._waiting])
+        gone = {} if self._left_out >= MOST_LEFT_OUT else self._gone(chunk)
+        self._waiting.update((record.offset, record) for record in chunk if record.offset not in gone)
+        for part in set(gone.values()):
+            self._leave_out(part, [record for record in part if record.offset not in gone])
 
-    def _settle(self, chains: dict[tuple[Name, Name], list[_Waiting]]) -> set[Chunk]:
-        """Let the newest record of each chain stand for the others of it; returns the chunks that these belong to."""
+    def _gone(self, chunk: Chunk) -> dict[int, Chunk]:
+        """Let the newest record of each member stand for the others; returns the offsets of these, and their chunks."""
+        glance = self._reader().glance(chunk)
+        if DEADLINE in map(_NAME, chain.from_iterable(map(_HEADERS, chunk))):
+            # Each may be late by itself, although those before it are not: it stands for nobody.
+            for place, record in enumerate(chunk):
+                if DEADLINE in map(_NAME, record.headers):
+                    glance.whose[place] = None
+        gone: dict[int, Chunk] = {}
+        start = 0
+        for tombstone in [place for place, record in enumerate(chunk) if record.value is None]:
+            gone |= self._overtaken_in(chunk, range(start, tombstone), glance)
+            # It ends a group: what comes after it stands for nothing that was before.
+            self._newest.clear()
+            start = tombstone + 1
+        return gone | self._overtaken_in(chunk, range(start, len(chunk)), glance)
+
+    def _overtaken_in(self, chunk: Chunk, span: range, glance: Glance) -> dict[int, Chunk]:
         takes = self._reader().takes
-        touched: set[Chunk] = set()
-        for who, chain in chains.items():
-            place = len(chain) - 1
-            while place > 0 and not takes(chain[place][2]):
-                place -= 1
-            self._newest[who] = chain[place]
-            if place:
-                overtaken = [offset for offset, _, _, _ in chain[:place]]
-                for offset in overtaken:
-                    del self._waiting[offset]
-                # Only the first may have come with an earlier chunk, and stood for others until now.
-                touched |= {chain[0][3], chain[place][3]}
-                self._overtaken[chain[place][0]] = self._overtaken.pop(overtaken[0], []) + overtaken
-                self._left_out += place
-        return touched
+        by_member: defaultdict[Whose | None, list[int]] = defaultdict(list)
+        for place in span:
+            by_member[glance.whose[place]].append(place)
+        by_member.pop(None, None)
+        gone: dict[int, Chunk] = {}
+        for whose, places in by_member.items():
+            newest = self._newest.get(whose)
+            in_time = places if glance.orders is None else _in_time(places, glance.orders, newest and newest.order)
+            # The very first stands for nobody, so it need not be one that can be read.
+            unread = 1 if newest is None else 0
+            last = len(in_time) - 1
+            while last >= unread and not takes(chunk[in_time[last]]):
+                last -= 1
+            if last < 0:
+                continue
+            overtaken = [chunk[place].offset for place in in_time[:last]]
+            gone.update(dict.fromkeys(overtaken, chunk))
+            if newest is not None:
+                del self._waiting[newest.offset]
+                gone[newest.offset] = newest.chunk
+                overtaken = [*self._overtaken.pop(newest.offset, ()), newest.offset, *overtaken]
+            offset = chunk[in_time[last]].offset
+            if overtaken:
+                self._overtaken[offset] = overtaken
+            order = None if glance.orders is None else glance.orders[in_time[last]]
+            self._newest[whose] = _Newest(offset, order, chunk)
+        self._left_out += len(gone)
+        return gone
 
 
-def _goes_back(order: Order, newest: Order) -> bool:
-    return order is not None and newest is not None and order < newest
+def _in_time(places: list[int], orders: Sequence[Any], newest: Order) -> list[int]:
+    """Return those *places* whose records do not go back in time."""
+    times = [orders[place] for place in places]
+    if (newest is None or newest <= times[0]) and times == sorted(times):
+        return places
+    line = []
+    for place, its_time in zip(places, times, strict=True):
+        if newest is None or newest <= its_time:
+            newest = its_time
+            line.append(place)
+    return line

@@ -107,25 +107,39 @@ def test_inputs_may_be_names_too():
 ODD = st.sampled_from(["x", "", "é", "x" * 300, 0, -5, 2**63 - 1, 2**63, 1.0, 1.5, 1e300, None, True, [], {}, ...])
 
 
+def glanced(reader: MemberDecoder, records: list[Any]) -> list[Any]:
+    """Whose each is, with its place in time, or None."""
+    whose, orders = reader.glance(records)
+    assert orders is not None
+    return [None if one is None else (one, order) for one, order in zip(whose, orders, strict=True)]
+
+
 @given(ODD, ODD, ODD, ODD)
 def test_a_glance_says_what_the_whole_look_says_or_nothing(group: Any, member: Any, clock: Any, name: Any):
     reader = decoder(order_field="clock")
     text = value(group=group, member=member, clock=clock, id=name)
     decoded = reader.decode([record(4, text)], "in-0")
-    (seen,) = reader.peeks([record(4, text)])
+    seen = glanced(reader, [record(4, text)])[0]
     assert reader.takes(record(4, text)) is bool(decoded.groups)
     if seen is not None and decoded.groups:
         members = decoded.members
-        assert [json.dumps(seen[0]), json.dumps(seen[1])] == [
+        assert [json.dumps(each) for each in seen[0]] == [
             json.dumps(json.loads(each)) for each in (members.groups[0], members.members[0])
         ]
-        assert seen[2] == members.orders[0]
+        assert seen[1] == members.orders[0]
     if decoded.groups and all(isinstance(each, str | int) and len(str(each)) < 200 for each in (group, member)):
         assert seen is not None or name is not ...
 
 
 def test_a_glance_at_nothing_sees_nothing():
-    assert decoder().peeks([]) == []
+    assert decoder().glance([]) == ([], [])
+    assert decoder(order_field=None).glance([]) == ([], None)
+
+
+def test_a_glance_at_a_field_that_says_two_things_asks_for_both():
+    reader = decoder(order_field="id")
+    seen = glanced(reader, [record(0, value(id=5)), record(1, value(id="r")), record(2, value(id=None))])
+    assert seen == [(("race-7", "h1"), 5), None, None]
 
 
 @given(st.lists(ODD, max_size=20), st.integers(0, 300))
@@ -134,7 +148,9 @@ def test_a_glance_at_many_is_one_at_each(odd: list[Any], plain: int):
     clocks = [*range(plain), *odd]
     records = [record(place, value(clock=clock)) for place, clock in enumerate(clocks)]
     records.insert(len(records) // 2, record(99, None))
-    assert reader.peeks(records) == [seen for each in records for seen in reader.peeks([each])]
+    assert glanced(reader, records) == [seen for each in records for seen in glanced(reader, [each])]
+    untimed = decoder(order_field=None)
+    assert untimed.glance(records) == ([seen for each in records for seen in untimed.glance([each]).whose], None)
 
 
 def test_paths_that_lie_in_each_other_or_are_empty_are_told():

@@ -11,7 +11,7 @@ from aiokafka import TopicPartition
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.codecs.member_reader import Peek
+from app.codecs.member_reader import Glance, Peek
 from app.kafka.chunk import Chunk
 from app.standings import conflation
 from app.standings.conflation import MANY, ROUNDS_AT_ONCE, Conflation
@@ -21,8 +21,9 @@ from tests.app.chunks import Received, chunk, record
 class Reader:
     """Values are `[member, lap]`, or `[member, lap, "bad"]`."""
 
-    def peeks(self, records: Sequence[Received]) -> list[Peek | None]:
-        return [self._peek(each) for each in records]
+    def glance(self, records: Sequence[Received]) -> Glance:
+        seen = [self._peek(each) for each in records]
+        return Glance([each and each[:2] for each in seen], [each and each[2] for each in seen])
 
     def _peek(self, received: Received) -> Peek | None:
         try:
@@ -164,6 +165,16 @@ async def test_a_record_that_cannot_be_scored_takes_nobodys_place():
     assert lane.seen()[1] == ([5, 6], {5: [4]})
 
 
+async def test_a_record_that_cannot_be_scored_is_overtaken_all_the_same():
+    lane = Lane()
+    for start in range(ROUNDS_AT_ONCE):
+        lane.offer(start, ["b", 1])
+    lane.offer(2, ["a", 1, "bad"])
+    lane.offer(3, ["a", 2])
+    lane.confirm()
+    assert lane.seen()[-1] == ([3], {3: [2]})
+
+
 async def test_a_record_that_goes_back_in_time_takes_nobodys_place_either():
     lane = Lane()
     lane.offer(0, ["a", 5], ["a", 4], ["a", 6])
@@ -187,7 +198,10 @@ async def test_up_to_where_it_was_told_nothing_is_left_out():
     assert lane.seen() == [([0, 1], {}), ([2, 3], {}), ([5], {5: [4]})]
 
 
-async def test_what_waits_goes_on_when_nothing_more_comes_and_nothing_does_after_the_end():
+async def test_what_waits_goes_on_when_nothing_more_comes_and_nothing_does_after_the_end(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr(conflation, "HOLD_SECONDS", 0.0)
     lane = Lane()
     lane.offer(0, *[["a", 1]] * 4, waiting=MANY)
     lane.conflation.flush()
@@ -196,7 +210,7 @@ async def test_what_waits_goes_on_when_nothing_more_comes_and_nothing_does_after
     lane.conflation.close()
     lane.conflation.flush()
     lane.confirm()
-    await asyncio.sleep(conflation.HOLD_SECONDS + 0.05)
+    await asyncio.sleep(0.05)
     assert lane.rounds == []
 
 
@@ -217,14 +231,18 @@ def test_every_offset_is_worked_on_or_stood_for_once_and_the_newest_of_each_memb
 
         for _ in range(rng.randrange(1, 12)):
             values = [
-                None if rng.random() < 0.1 else [rng.choice("abc"), rng.randrange(4)]
+                None
+                if rng.random() < 0.1
+                else [rng.choice("abc"), rng.randrange(4), *(["bad"] if rng.random() < 0.2 else [])]
                 for _ in range(rng.randrange(1, 5))
             ]
             for place, value in enumerate(values):
                 if value is None:
                     newest.clear()
                     continue
-                member, lap = value
+                member, lap, *bad = value
+                if bad:
+                    continue
                 if member not in newest or lap >= newest[member][0]:
                     newest[member] = (lap, offset + place)
             lane.offer(offset, *values, waiting=rng.choice([0, MANY]))
