@@ -205,6 +205,11 @@ class Pipeline:
         """Count that the partitions were shared out anew, also when none is ours."""
         self._observer.rebalanced()
 
+    def no_room(self) -> None:
+        """Let what is held for company go on: none will come before it is done."""
+        for conflation in self._conflations.values():
+            conflation.go_on()
+
     async def _drain(self) -> bool:
         for conflation in self._conflations.values():
             conflation.flush()

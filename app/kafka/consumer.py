@@ -91,6 +91,8 @@ class Consumer(driver.Consumer):
             await self._make_room(lambda: in_flight.room() is not None, timeout)
             return {}
         releases = in_flight.releases
+        if self._pace.is_full:
+            self.app.listener.no_room()
         if not await self._pace.wait(timeout):
             return {}
         chunks = await self._thread.take_chunks(
@@ -106,6 +108,7 @@ class Consumer(driver.Consumer):
 
     async def _make_room(self, made: Callable[[], bool], timeout_seconds: float) -> None:
         """Return when room is *made*, which takes a commit: as soon as something is done, not an interval later."""
+        self.app.listener.no_room()
         await self._pace.until(lambda: made() or self.books.has_committable, timeout_seconds)
         if not made():
             await self.commit()

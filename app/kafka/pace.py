@@ -28,6 +28,11 @@ class Pace:
         self._records = 0
         self._changed = asyncio.Event()
 
+    @property
+    def is_full(self) -> bool:
+        """Whether more than enough are in the works."""
+        return self._records >= self._many
+
     def began(self, records: int) -> None:
         """So many records were fetched."""
         self._records += records
@@ -45,8 +50,8 @@ class Pace:
         """Return when to fetch more; False when there are still too many in the works after *timeout_seconds*."""
         if 0 < self._records < self._few:
             await self.until(lambda: not self._records, PATIENCE_SECONDS)
-        elif self._records >= self._many:
-            return await self.until(lambda: self._records < self._many, timeout_seconds)
+        elif self.is_full:
+            return await self.until(lambda: not self.is_full, timeout_seconds)
         return True
 
     async def until(self, condition: Callable[[], bool], seconds: float) -> bool:

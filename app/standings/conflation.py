@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 from operator import attrgetter, itemgetter
+from time import time
 from typing import Any, NamedTuple, Protocol
 
 from app.codecs.member_reader import Glance, Order, Whose
@@ -17,9 +18,11 @@ Launch = Callable[[Chunk, Acknowledge, dict[int, list[int]]], None]
 
 # One is published while the next is scored; what comes meanwhile waits, and is conflated.
 ROUNDS_AT_ONCE = 2
-# Where this much more is waiting in the topic, it is waited for while that spares work, so long at most.
+# Where this much more is waiting in the topic, it is waited for while that spares work.
 MANY = 256
-HOLD_SECONDS = 0.5
+LEAST_HOLD_SECONDS = 0.5
+MOST_HOLD_SECONDS = 2.0
+_SHARE_OF_AGE = 0.1
 # Records that are left out in one round. Beyond, all are kept, so that fetching is held back by what is in flight, and
 # so that the header that names them stays far smaller than what a topic takes.
 MOST_LEFT_OUT = 20_000
@@ -44,6 +47,16 @@ class _Newest(NamedTuple):
     offset: int
     order: Order
     chunk: Chunk
+
+
+def longest_hold_seconds(written_ms: int, now_ms: float) -> float:
+    """How long a round may wait for more, by when its first records were written, in milliseconds since the epoch.
+
+    A tenth of their age, within bounds: far behind, a ranking that is a tenth older is hardly worse, and each that is
+    not made brings the newest one nearer. -1: not known.
+    """
+    age_seconds = (now_ms - written_ms) / 1000 if written_ms >= 0 else 0.0
+    return min(max(LEAST_HOLD_SECONDS, _SHARE_OF_AGE * age_seconds), MOST_HOLD_SECONDS)
 
 
 class Conflation:
@@ -79,6 +92,7 @@ class Conflation:
         self._left_out = 0
         self._rounds = 0
         self._timer: asyncio.TimerHandle | None = None
+        self._held_enough = False
         self._closed = False
 
     def offer(self, chunk: Chunk, acknowledge: Acknowledge) -> None:
@@ -86,23 +100,28 @@ class Conflation:
         if chunk.start < self._whole_until:
             self._launch(chunk, acknowledge, {})
             return
+        written_ms = chunk[-1].timestamp if chunk else -1
         self._parts.append((chunk, acknowledge))
         self._absorbed += len(chunk)
         self._absorb(chunk)
         spares = 2 * len(self._waiting) <= self._absorbed and self._left_out < MOST_LEFT_OUT
-        if spares and chunk.waiting >= MANY:
-            if self._timer is None:
-                self._timer = asyncio.get_running_loop().call_later(HOLD_SECONDS, self._next)
-        else:
-            self._next()
+        if not spares or chunk.waiting < MANY or self._held_enough:
+            self.go_on()
+        elif self._timer is None:
+            seconds = longest_hold_seconds(written_ms, time() * 1000)
+            self._timer = asyncio.get_running_loop().call_later(seconds, self.go_on)
 
     def close(self) -> None:
         """Forget what waits."""
         self._closed = True
         self._clear()
 
-    def _next(self) -> None:
+    def go_on(self) -> None:
+        """Launch what waits, if anything, as soon as there are few enough rounds in the works."""
+        if not self._parts:
+            return
         self._hold_no_longer()
+        self._held_enough = True
         if self._rounds < ROUNDS_AT_ONCE:
             self.flush()
 
@@ -133,13 +152,14 @@ class Conflation:
         self._hold_no_longer()
         self._parts, self._waiting, self._newest, self._overtaken = [], {}, {}, {}
         self._absorbed = self._left_out = 0
+        self._held_enough = False
 
     def _done(self, parts: Iterable[tuple[Chunk, Acknowledge]]) -> None:
         self._rounds -= 1
         for chunk, acknowledge in parts:
             acknowledge(chunk)
         if self._timer is None and not self._closed:
-            self._next()
+            self.go_on()
 
     def _absorb(self, chunk: Chunk) -> None:
         gone = {} if self._left_out >= MOST_LEFT_OUT else self._gone(chunk)

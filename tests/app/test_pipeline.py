@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from app.backoff import Backoff
 from app.batching import Batcher, Dispatch
 from app.codecs.json import JsonDecoder
+from app.codecs.member_reader import Glance
 from app.codecs.prediction import PredictionEncoder
 from app.errors import ModelFailed, ProducerFenced, ProducerLost, PublishFailed, RejectedRecord
 from app.freshness import Freshness
@@ -34,6 +35,7 @@ from app.ranker import Ranker
 from app.ranking import Ranking
 from app.records import Incoming, Outgoing, RecordFactory
 from app.scoring import Scorer
+from app.standings.conflation import MANY, Conflation, Launch
 from app.traffic import Traffic
 from models.errors import ModelUnavailable, RowsRefused
 from models.numpy_model import NumpyModel
@@ -161,6 +163,7 @@ class Rig:
             on_fenced=self.fenced.append,
             on_failure=self.failures.append,
             drain_seconds=options.get("drain_seconds", 30),
+            conflation=options.get("conflation"),
             on_published=self._published,
             tracing=tracing,
         )
@@ -200,6 +203,16 @@ class Rig:
     async def wait_until_acknowledged(self, count: int) -> None:
         await self.wait_for(lambda: len(self.acknowledged) >= count or bool(self.failures))
         assert self.failures == []
+
+
+class OneMember:
+    """Says that all records are of one member."""
+
+    def glance(self, records: Sequence[Incoming]) -> Glance:
+        return Glance([("g", "m")] * len(records), None)
+
+    def takes(self, _: Incoming) -> bool:
+        return True
 
 
 def rows(start: int, *first_features: float, partition: int = 0) -> Chunk:
@@ -413,6 +426,23 @@ async def test_partitions_that_are_being_let_go_take_nothing_that_was_fetched_ju
         rig.outlet.confirms.set()
         assert await letting_go
         assert (len(rig.acknowledged), ids(rig.outlet.to(OUTPUT))) == (1, ["r0"])
+
+
+async def test_what_is_held_for_company_goes_on_when_none_can_come(mlp: Predictor, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("app.standings.conflation.longest_hold_seconds", lambda *_: 3600.0)
+
+    def conflation(launch: Launch, _: int) -> Conflation:
+        return Conflation(OneMember, launch, lambda part, kept: part.__setitem__(slice(None), kept))
+
+    async with Rig(mlp, Outlet(), conflation=conflation) as rig:
+        waiting = rows(0, 1, 2, 3, 4)
+        waiting.waiting = MANY
+        rig.accept(waiting)
+        await asyncio.sleep(0)
+        assert rig.outlet.confirmed == []
+        rig.pipeline.no_room()
+        await rig.wait_until_acknowledged(1)
+    assert ids([each for _, _, each in rig.outlet.confirmed]) == ["r3"]
 
 
 async def test_what_revoked_partitions_cannot_finish_in_time_is_dropped_and_never_published_later():

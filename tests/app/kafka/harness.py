@@ -53,6 +53,9 @@ class Receiver:
     def rebalanced(self) -> None:
         self.events.append("rebalanced")
 
+    def no_room(self) -> None:
+        pass
+
     async def partitions_revoked(self) -> bool:
         self.events.append("revoked")
         if self.acknowledge_on_revoke:

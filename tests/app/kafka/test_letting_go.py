@@ -34,6 +34,7 @@ class Listener:
         self.failures: list[BaseException] = []
         self.opening: BaseException | None = None
         self.finished = True
+        self.asked_for_room = 0
         self.revoking = asyncio.Event()
         self.may_go_on = asyncio.Event()
         self.may_go_on.set()
@@ -48,6 +49,9 @@ class Listener:
 
     def rebalanced(self) -> None:
         pass
+
+    def no_room(self) -> None:
+        self.asked_for_room += 1
 
     async def partitions_revoked(self) -> bool:
         self.revoking.set()
@@ -262,6 +266,24 @@ async def test_room_that_was_made_while_more_was_waited_for_is_used_at_once():
         while house.thread.taken:
             for chunk in (await house.consumer._getmany(None, 30.0)).values():
                 asyncio.get_running_loop().call_later(0.0005, house.consumer.acknowledge, chunk)
+
+
+async def test_whoever_holds_records_back_is_told_when_no_more_will_come():
+    house = House(IN_FLIGHT_MAX_BYTES="1000000", PROCESSING_GUARANTEE="exactly_once")
+    await house.assign()
+    house.thread.taken = [house.chunk(0, nbytes=600_000), house.chunk(1, nbytes=600_000), house.chunk(2)]
+    assert await house.consumer._getmany(None, 0.01)
+    assert house.listener.asked_for_room == 0
+    assert await house.consumer._getmany(None, 0.01) == {}, "the next one is too large for the room"
+    assert house.listener.asked_for_room == 1
+    assert house.consumer._register(house.thread.taken.pop(0))
+    assert await house.consumer._getmany(None, 0.01) == {}, "there is no room at all"
+    assert house.listener.asked_for_room == 2
+    many = House()
+    await many.assign()
+    many.consumer._pace.began(100_000)
+    assert await many.consumer._getmany(None, 0.01) == {}, "there is room, and more than enough in the works"
+    assert many.listener.asked_for_room == 1
 
 
 async def test_a_gap_is_asked_about_until_the_broker_answers_or_the_partition_goes():

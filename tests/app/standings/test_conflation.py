@@ -14,8 +14,15 @@ from hypothesis import strategies as st
 from app.codecs.member_reader import Glance, Peek
 from app.kafka.chunk import Chunk
 from app.standings import conflation
-from app.standings.conflation import MANY, ROUNDS_AT_ONCE, Conflation
-from tests.app.chunks import Received, chunk, record
+from app.standings.conflation import (
+    LEAST_HOLD_SECONDS,
+    MANY,
+    MOST_HOLD_SECONDS,
+    ROUNDS_AT_ONCE,
+    Conflation,
+    longest_hold_seconds,
+)
+from tests.app.chunks import TIMESTAMP, Received, chunk, record
 
 
 class Reader:
@@ -105,7 +112,7 @@ async def test_while_more_waits_in_the_topic_it_is_held_for_that(monkeypatch: py
     assert lane.rounds == []
     lane.offer(8, ["b", 1])
     assert lane.seen() == [([7, 8], {7: [*range(7)]})]
-    monkeypatch.setattr(conflation, "HOLD_SECONDS", 0.0)
+    monkeypatch.setattr(conflation, "MOST_HOLD_SECONDS", 0.0)
     held = Lane()
     held.offer(0, *[["a", 1]] * 4, waiting=MANY)
     assert held.rounds == []
@@ -198,10 +205,41 @@ async def test_up_to_where_it_was_told_nothing_is_left_out():
     assert lane.seen() == [([0, 1], {}), ([2, 3], {}), ([5], {5: [4]})]
 
 
+@pytest.mark.parametrize(
+    ("age_ms", "seconds"),
+    [(0, LEAST_HOLD_SECONDS), (-60_000, LEAST_HOLD_SECONDS), (10_000, 1.0), (60_000, MOST_HOLD_SECONDS)],
+)
+def test_it_is_held_longer_while_the_worker_is_far_behind(age_ms: int, seconds: float):
+    assert longest_hold_seconds(TIMESTAMP, TIMESTAMP + age_ms) == pytest.approx(seconds)
+    assert longest_hold_seconds(-1, TIMESTAMP) == LEAST_HOLD_SECONDS
+
+
+async def test_what_is_held_goes_on_when_told_to():
+    lane = Lane()
+    lane.conflation.go_on()
+    lane.offer(0, *[["a", lap] for lap in range(4)], waiting=MANY)
+    assert lane.rounds == []
+    lane.conflation.go_on()
+    assert lane.seen() == [([3], {3: [0, 1, 2]})]
+
+
+async def test_what_was_held_long_enough_is_not_held_again(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(conflation, "MOST_HOLD_SECONDS", 0.0)
+    lane = Lane()
+    for start in range(ROUNDS_AT_ONCE):
+        lane.offer(start, ["b", 1])
+    lane.offer(2, *[["a", 1]] * 4, waiting=MANY)
+    await asyncio.sleep(0.01)
+    monkeypatch.setattr(conflation, "MOST_HOLD_SECONDS", 60.0)
+    lane.offer(6, *[["a", 1]] * 4, waiting=MANY)
+    lane.confirm()
+    assert lane.seen()[-1] == ([9], {9: [*range(2, 9)]})
+
+
 async def test_what_waits_goes_on_when_nothing_more_comes_and_nothing_does_after_the_end(
     monkeypatch: pytest.MonkeyPatch,
 ):
-    monkeypatch.setattr(conflation, "HOLD_SECONDS", 0.0)
+    monkeypatch.setattr(conflation, "MOST_HOLD_SECONDS", 0.0)
     lane = Lane()
     lane.offer(0, *[["a", 1]] * 4, waiting=MANY)
     lane.conflation.flush()
