@@ -50,9 +50,9 @@ class _Newest(NamedTuple):
 
 
 def longest_hold_seconds(written_ms: int, now_ms: float) -> float:
-    """How long a round may wait for more, by when its first records were written, in milliseconds since the epoch.
+    """How long a round may wait for more, by when the last record before the wait was written; since the epoch.
 
-    A tenth of their age, within bounds: far behind, a ranking that is a tenth older is hardly worse, and each that is
+    A tenth of its age, within bounds: far behind, a ranking that is a tenth older is hardly worse, and each that is
     not made brings the newest one nearer. -1: not known.
     """
     age_seconds = (now_ms - written_ms) / 1000 if written_ms >= 0 else 0.0
@@ -100,7 +100,6 @@ class Conflation:
         if chunk.start < self._whole_until:
             self._launch(chunk, acknowledge, {})
             return
-        written_ms = chunk[-1].timestamp if chunk else -1
         self._parts.append((chunk, acknowledge))
         self._absorbed += len(chunk)
         self._absorb(chunk)
@@ -108,7 +107,8 @@ class Conflation:
         if not spares or chunk.waiting < MANY or self._held_enough:
             self.go_on()
         elif self._timer is None:
-            seconds = longest_hold_seconds(written_ms, time() * 1000)
+            # The last record of a chunk is never left out with it.
+            seconds = longest_hold_seconds(chunk[-1].timestamp if chunk else -1, time() * 1000)
             self._timer = asyncio.get_running_loop().call_later(seconds, self.go_on)
 
     def close(self) -> None:
