@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from faust.types import TP
 
-from app import collector
+from app import collector, heap
 from app.assembly import (
     load_newest,
     load_predictor,
@@ -80,6 +80,7 @@ Load = Callable[[Settings, Callable[[int], None]], Predictor]
 
 def run(settings: Settings, load: Load = load_predictor) -> NoReturn:
     """Serve until a signal or a failure, and end the process with the exit status; *load* as for `Worker`."""
+    heap.keep_buffers()
     asyncio.run(_serve_and_end(settings, load))
 
 

@@ -19,8 +19,10 @@ from config.settings import BatchSettings, KafkaSettings
 CHUNK_RECORDS = 512
 # One record per member is left of a conflated chunk, hardly more of so many than of fewer; and leaving out costs less
 # than what is done for each that is left. How many are few (see `Pace`) does not change with it.
-MOST_CONFLATED_RECORDS = 2048
-
+MOST_CONFLATED_RECORDS = 4096
+# Of one partition, at once; where records are conflated, enough for a chunk of them.
+FETCH_BYTES = 1 << 20
+MOST_CONFLATED_BYTES = 2 << 20
 
 # Who does not fetch for long is held back by a broker or a model; the watchdog tells that from being stuck.
 _NEVER_SECONDS = 1e9
@@ -61,6 +63,7 @@ def make_app(
         broker_credentials=credentials,
         ConsumerScheduler=ChunkScheduler,
         consumer_auto_offset_reset="earliest",  # where to go on when the broker has deleted what comes next
+        consumer_max_fetch_size=MOST_CONFLATED_BYTES if conflates else FETCH_BYTES,
         consumer_metadata_max_age_ms=METADATA_MAX_AGE_MS,
         broker_commit_interval=kafka.commit_interval_ms / 1000,
         broker_session_timeout=session,

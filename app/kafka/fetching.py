@@ -5,7 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, cast
 
-from aiokafka import TopicPartition
+from aiokafka import TopicPartition, conn
 from aiokafka.consumer.fetcher import FetchResult
 from aiokafka.errors import (
     ConsumerStoppedError,
@@ -27,6 +27,9 @@ from app.kafka.position import group_position
 # Longest a fetch waits at the broker. While it does, a partition that was drained meanwhile is not asked for, so this
 # is also the longest that one idle partition can hold up another; Faust's own 1.5 s would be felt.
 FETCH_MAX_WAIT_MS = 50
+
+# A fetch brings megabytes. aiokafka's 64 KiB would stop and start the reading of a connection for every few of them.
+conn.READER_LIMIT = 1 << 20
 
 # mode would log every service's comings and goings under the name of the module that it is defined in, as ours.
 FAUST_LOGGER = logging.getLogger("faust.chunks")

@@ -21,7 +21,7 @@ ROUNDS_AT_ONCE = 2
 # Where this much more is waiting in the topic, it is waited for while that spares work.
 MANY = 256
 LEAST_HOLD_SECONDS = 0.5
-MOST_HOLD_SECONDS = 2.0
+MOST_HOLD_SECONDS = 5.0
 _SHARE_OF_AGE = 0.1
 # Records that are left out in one round. Beyond, all are kept, so that fetching is held back by what is in flight, and
 # so that the header that names them stays far smaller than what a topic takes.

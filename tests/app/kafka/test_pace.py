@@ -27,7 +27,7 @@ async def test_a_few_are_waited_for_as_long_as_patience_lasts_and_many_until_the
 
 @pytest.mark.parametrize(
     ("conflates", "batch", "few", "most"),
-    [(False, 64, 256, 512), (False, 1024, 512, 1024), (True, 64, 256, 2048), (True, 4096, 2048, 4096)],
+    [(False, 64, 256, 512), (False, 1024, 512, 1024), (True, 64, 256, 4096), (True, 8192, 4096, 8192)],
 )
 def test_larger_chunks_where_records_are_left_out_change_nothing_about_what_is_few(
     topics: Topics, conflates: bool, batch: int, few: int, most: int
