@@ -136,7 +136,7 @@ def load_predictor(settings: Settings, on_padding: Callable[[int], None] = lambd
     collector.spare()
     with _naming(f"MODEL_INTRA_OP_THREADS={model.intra_op_threads}, MODEL_INTER_OP_THREADS={model.inter_op_threads}"):
         use_threads(intra_op=model.intra_op_threads, inter_op=model.inter_op_threads)
-    if model.beside:
+    if model.beside and model.inter_op_threads == 0:
         make_room(settings.batch.max_in_flight + 1)  # calls of the canary, and the shadow's
     others = {
         DeviceNotFound: f"MODEL_DEVICE={model.device}",

@@ -14,9 +14,8 @@ def use_threads(*, intra_op: int, inter_op: int) -> None:
     Raises:
         ModelNotUsable: TensorFlow runs already, with another number.
     """
-    threading = tf.config.threading
-    _use(intra_op, threading.get_intra_op_parallelism_threads, threading.set_intra_op_parallelism_threads)
-    _use(inter_op, threading.get_inter_op_parallelism_threads, threading.set_inter_op_parallelism_threads)
+    _use(intra_op, tf.config.threading.set_intra_op_parallelism_threads)
+    _use(inter_op, tf.config.threading.set_inter_op_parallelism_threads)
 
 
 def make_room(calls: int) -> None:
@@ -24,15 +23,15 @@ def make_room(calls: int) -> None:
 
     It has one pool for all models, with as many threads as cores: calls that hang would keep all others waiting.
     """
-    if tf.config.threading.get_inter_op_parallelism_threads() == 0:
-        with suppress(ModelNotUsable):
-            use_threads(intra_op=0, inter_op=len(os.sched_getaffinity(0)) + calls)
+    with suppress(ModelNotUsable):
+        use_threads(intra_op=0, inter_op=len(os.sched_getaffinity(0)) + calls)
 
 
-def _use(threads: int, get: Callable[[], int], set_to: Callable[[int], None]) -> None:
-    if threads in {0, get()}:
+def _use(threads: int, set_to: Callable[[int], None]) -> None:
+    if threads == 0:
         return
     try:
+        # Asked how many there are, TensorFlow would look for GPUs, which is for `choose_device` to prepare.
         set_to(threads)
     except RuntimeError as error:
         raise ModelNotUsable(f"TensorFlow runs already and cannot be given {threads} threads any more") from error

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -45,6 +46,32 @@ def executor() -> Iterator[ThreadPoolExecutor]:
 def settings(**variables: str) -> Settings:
     required = {"INPUT_TOPIC": TOPIC, "OUTPUT_TOPIC": "out", "MODEL_PATH": "model"}
     return load_settings({**required, **variables}, env_file=None)
+
+
+LOOKS = """
+import sys
+from tensorflow.python.eager.context import Context
+from app.assembly import load_predictor
+from config.settings import load_settings
+from models import device
+
+seen, looks = [], Context._initialize_physical_devices
+Context._initialize_physical_devices = lambda *a, **k: (seen.append("TensorFlow looks"), looks(*a, **k))
+device.load_cusolver = lambda _: seen.append("libcusolver is there")
+load_predictor(load_settings(dict(pair.split("=") for pair in sys.argv[1:]), env_file=None), lambda _: None)
+print(*dict.fromkeys(seen), sep="; ")
+"""
+
+
+@pytest.mark.parametrize(
+    "threads", [["MODEL_INTRA_OP_THREADS=1"], ["MODEL_INTER_OP_THREADS=1"], ["MODEL_CANARY_VERSION=2"]]
+)
+def test_nobody_makes_tensorflow_look_for_gpus_before_the_library_is_loaded_that_it_would_miss(
+    mlp_path: Path, threads: list[str]
+):
+    told = ["INPUT_TOPIC=in", "OUTPUT_TOPIC=out", f"MODEL_PATH={mlp_path}", "MODEL_DEVICE=auto", *threads]
+    done = subprocess.run([sys.executable, "-c", LOOKS, *told], capture_output=True, text=True, check=True, timeout=120)
+    assert done.stdout == "libcusolver is there; TensorFlow looks\n"
 
 
 class Paper:
