@@ -11,7 +11,7 @@ _TRIM_BYTES = 128 << 20
 
 
 def keep_buffers() -> None:
-    """Make buffers up to 32 MiB out of memory that is at hand, and let 128 MiB of it lie unused; where glibc is.
+    """Make buffers up to 32 MiB out of memory that is at hand, and let some 128 MiB of it lie unused; where glibc is.
 
     A fetch of many partitions takes tens of megabytes, three times over until it is cut into records. By itself glibc
     gives them back each time, and the kernel clears every page of the next ones: behind by a hundred thousand records,

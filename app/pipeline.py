@@ -205,8 +205,8 @@ class Pipeline:
         """Count that the partitions were shared out anew, also when none is ours."""
         self._observer.rebalanced()
 
-    def no_room(self) -> None:
-        """Let what is held for company go on: none will come before it is done."""
+    def nothing_comes(self) -> None:
+        """Let what is held for company go on: none will come before it is done, or none did."""
         for conflation in self._conflations.values():
             conflation.go_on()
 

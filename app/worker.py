@@ -47,7 +47,7 @@ from app.rollout import Rollout
 from app.scoring import Scorer
 from app.serving import Serving
 from app.sides import Sides
-from app.standings.conflation import Conflation, Launch
+from app.standings.conflation import LEAST_HOLD_SECONDS, MOST_HOLD_SECONDS, Conflation, Launch
 from app.standings.standings import Standings
 from app.standstill import Standstill, awake
 from app.tracing.starting import start_tracing
@@ -312,6 +312,8 @@ class Worker:
             launch,
             self._consumer.books.leave_out,
             whole_until=whole_until,
+            # What is nearly too old must not become it here.
+            most_hold_seconds=LEAST_HOLD_SECONDS if self._settings.freshness.max_age_ms else MOST_HOLD_SECONDS,
         )
 
     async def _join_group(self, pipeline: Pipeline, scorer: Scorer, rollout: Rollout) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import models.runtime  # noqa: F401 - sets TensorFlow up before Keras finds it
+from models.device import choose_device
 from models.errors import ModelNotUsable
 from models.failures import first_line
 from models.fingerprint import read_contents
@@ -19,6 +20,8 @@ def read(file: Path, options: Options) -> SavedModelPredictor:
     Raises:
         ModelNotUsable: Keras does not load or export it, or it cannot be used as asked.
     """
+    # Keras uses TensorFlow's devices as it finds them.
+    choose_device(options.device, gpu_memory_mb=options.gpu_memory_mb)
     beside = make_folder("streamrank-keras-")
     try:
         _export(file, beside)

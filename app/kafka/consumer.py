@@ -92,7 +92,7 @@ class Consumer(driver.Consumer):
             return {}
         releases = in_flight.releases
         if self._pace.is_full:
-            self.app.listener.no_room()
+            self.app.listener.nothing_comes()
         if not await self._pace.wait(timeout):
             return {}
         chunks = await self._thread.take_chunks(
@@ -108,7 +108,7 @@ class Consumer(driver.Consumer):
 
     async def _make_room(self, made: Callable[[], bool], timeout_seconds: float) -> None:
         """Return when room is *made*, which takes a commit: as soon as something is done, not an interval later."""
-        self.app.listener.no_room()
+        self.app.listener.nothing_comes()
         await self._pace.until(lambda: made() or self.books.has_committable, timeout_seconds)
         if not made():
             await self.commit()
@@ -124,6 +124,8 @@ class Consumer(driver.Consumer):
         # Where nothing but the position moved, the consumer commits that; unless transactions do, which must not be
         # crossed by a commit that knows nothing of them.
         chunk.acknowledged = not chunk and not self.app.commits_with_outputs
+        if chunk.acknowledged:
+            self.app.listener.nothing_comes()
         return not chunk.acknowledged
 
     def go_on_at(self, tp: TP, offset: int) -> None:

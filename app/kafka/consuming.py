@@ -20,7 +20,7 @@ CHUNK_RECORDS = 512
 # One record per member is left of a conflated chunk, hardly more of so many than of fewer; and leaving out costs less
 # than what is done for each that is left. How many are few (see `Pace`) does not change with it.
 MOST_CONFLATED_RECORDS = 4096
-# Of one partition, at once; where records are conflated, enough for a chunk of them.
+# Of one partition, at once. A chunk holds no more than a fetch brought: of 500 bytes, as many as may be conflated.
 FETCH_BYTES = 1 << 20
 MOST_CONFLATED_BYTES = 2 << 20
 

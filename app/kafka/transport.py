@@ -39,8 +39,8 @@ class PartitionListener(Protocol):
     def rebalanced(self) -> None:
         """The group's partitions were shared out anew, perhaps without one for us; fetching begins."""
 
-    def no_room(self) -> None:
-        """Nothing more is fetched before something that was fetched is done: what is held for company is to go on."""
+    def nothing_comes(self) -> None:
+        """What is held for company is to go on: nothing is fetched before it is done, or what was fetched is empty."""
 
     async def partitions_revoked(self) -> bool:
         """Fetching has stopped: finish what is in flight, in bounded time, and tell whether all of it was."""

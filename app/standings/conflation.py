@@ -21,6 +21,7 @@ ROUNDS_AT_ONCE = 2
 # Where this much more is waiting in the topic, it is waited for while that spares work.
 MANY = 256
 LEAST_HOLD_SECONDS = 0.5
+# By the time that a producer wrote, so that where old records are sent anew all rounds are held that long.
 MOST_HOLD_SECONDS = 5.0
 _SHARE_OF_AGE = 0.1
 # Records that are left out in one round. Beyond, all are kept, so that fetching is held back by what is in flight, and
@@ -49,14 +50,14 @@ class _Newest(NamedTuple):
     chunk: Chunk
 
 
-def longest_hold_seconds(written_ms: int, now_ms: float) -> float:
+def longest_hold_seconds(written_ms: int, now_ms: float, *, most: float) -> float:
     """How long a round may wait for more, by when the last record before the wait was written; since the epoch.
 
     A tenth of its age, within bounds: far behind, a ranking that is a tenth older is hardly worse, and each that is
     not made brings the newest one nearer. -1: not known.
     """
     age_seconds = (now_ms - written_ms) / 1000 if written_ms >= 0 else 0.0
-    return min(max(LEAST_HOLD_SECONDS, _SHARE_OF_AGE * age_seconds), MOST_HOLD_SECONDS)
+    return min(max(LEAST_HOLD_SECONDS, _SHARE_OF_AGE * age_seconds), most)
 
 
 class Conflation:
@@ -70,6 +71,7 @@ class Conflation:
         launch: called with a round, how to acknowledge it, and by offset what each of its records stands for.
         leave_out: told of a chunk and the records of it that are kept, so that what is left out takes no room.
         whole_until: chunks that begin before this offset are passed on as they are.
+        most_hold_seconds: the longest that a round is held.
     """
 
     def __init__(
@@ -79,11 +81,13 @@ class Conflation:
         leave_out: Callable[[Chunk, Sequence[Incoming]], None],
         *,
         whole_until: int = 0,
+        most_hold_seconds: float = MOST_HOLD_SECONDS,
     ) -> None:
         self._reader = reader
         self._launch = launch
         self._leave_out = leave_out
         self._whole_until = whole_until
+        self._most_hold_seconds = most_hold_seconds
         self._parts: list[tuple[Chunk, Acknowledge]] = []
         self._waiting: dict[int, Any] = {}
         self._newest: dict[Whose | None, _Newest] = {}
@@ -108,7 +112,8 @@ class Conflation:
             self.go_on()
         elif self._timer is None:
             # The last record of a chunk is never left out with it.
-            seconds = longest_hold_seconds(chunk[-1].timestamp if chunk else -1, time() * 1000)
+            written = chunk[-1].timestamp if chunk else -1
+            seconds = longest_hold_seconds(written, time() * 1000, most=self._most_hold_seconds)
             self._timer = asyncio.get_running_loop().call_later(seconds, self.go_on)
 
     def close(self) -> None:
@@ -171,7 +176,8 @@ class Conflation:
         """Let the newest record of each member stand for the others; returns the offsets of these, and their chunks."""
         glance = self._reader().glance(chunk)
         if DEADLINE in map(_NAME, chain.from_iterable(map(_HEADERS, chunk))):
-            # Each may be late by itself, although those before it are not: it stands for nobody.
+            # Each may be late by itself, although those before it are not: it stands for nobody, and is not held.
+            self._held_enough = True
             for place, record in enumerate(chunk):
                 if DEADLINE in map(_NAME, record.headers):
                     glance.whose[place] = None

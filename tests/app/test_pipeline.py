@@ -429,7 +429,7 @@ async def test_partitions_that_are_being_let_go_take_nothing_that_was_fetched_ju
 
 
 async def test_what_is_held_for_company_goes_on_when_none_can_come(mlp: Predictor, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("app.standings.conflation.longest_hold_seconds", lambda *_: 3600.0)
+    monkeypatch.setattr("app.standings.conflation.longest_hold_seconds", lambda *_, **__: 3600.0)
 
     def conflation(launch: Launch, _: int) -> Conflation:
         return Conflation(OneMember, launch, lambda part, kept: part.__setitem__(slice(None), kept))
@@ -440,7 +440,7 @@ async def test_what_is_held_for_company_goes_on_when_none_can_come(mlp: Predicto
         rig.accept(waiting)
         await asyncio.sleep(0)
         assert rig.outlet.confirmed == []
-        rig.pipeline.no_room()
+        rig.pipeline.nothing_comes()
         await rig.wait_until_acknowledged(1)
     assert ids([each for _, _, each in rig.outlet.confirmed]) == ["r3"]
 

@@ -37,6 +37,19 @@ NUMBERS = np.array([[1.0, 2.0], [0.5, 0.0], [-1.0, 3.0]], np.float32)
 COLUMNS = {"word": np.array([[b"dog"], [b"cat"], [b"bird"]], object), "number": NUMBERS}
 
 
+def test_devices_are_set_up_before_keras_uses_them(load: Load, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import keras
+
+    from models import keras_file
+
+    seen: list[str] = []
+    choose, load_model = keras_file.choose_device, keras.saving.load_model
+    monkeypatch.setattr(keras_file, "choose_device", lambda *a, **k: (seen.append("set up"), choose(*a, **k))[1])
+    monkeypatch.setattr(keras.saving, "load_model", lambda *a, **k: (seen.append("used"), load_model(*a, **k))[1])
+    load(file)
+    assert seen == ["set up", "used"]
+
+
 def test_it_is_ranked_as_keras_says(load: Load, file: Path) -> None:
     model = load(file, top_k=0)
     assert (model.name, model.version) == ("mine.keras", "unversioned")

@@ -28,6 +28,7 @@ class Receiver:
         self.acknowledge: list[Callable[[], Any]] = []
         self.events: list[str] = []
         self.failures: list[BaseException] = []
+        self.alone = 0
         self.acknowledge_at_once = True
         self.acknowledge_on_revoke = False
         self.app: ChunkApp | None = None
@@ -53,8 +54,8 @@ class Receiver:
     def rebalanced(self) -> None:
         self.events.append("rebalanced")
 
-    def no_room(self) -> None:
-        pass
+    def nothing_comes(self) -> None:
+        self.alone += 1
 
     async def partitions_revoked(self) -> bool:
         self.events.append("revoked")

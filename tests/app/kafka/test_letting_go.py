@@ -50,7 +50,7 @@ class Listener:
     def rebalanced(self) -> None:
         pass
 
-    def no_room(self) -> None:
+    def nothing_comes(self) -> None:
         self.asked_for_room += 1
 
     async def partitions_revoked(self) -> bool:

@@ -104,7 +104,7 @@ async def test_what_comes_while_two_rounds_are_in_the_works_waits_and_is_conflat
     assert lane.acknowledged == [0, 1, 2, 4, 5]
 
 
-async def test_while_more_waits_in_the_topic_it_is_held_for_that(monkeypatch: pytest.MonkeyPatch):
+async def test_while_more_waits_in_the_topic_it_is_held_for_that():
     lane = Lane()
     lane.offer(0, *[["a", lap] for lap in range(4)], waiting=MANY)
     assert lane.rounds == []
@@ -112,8 +112,7 @@ async def test_while_more_waits_in_the_topic_it_is_held_for_that(monkeypatch: py
     assert lane.rounds == []
     lane.offer(8, ["b", 1])
     assert lane.seen() == [([7, 8], {7: [*range(7)]})]
-    monkeypatch.setattr(conflation, "MOST_HOLD_SECONDS", 0.0)
-    held = Lane()
+    held = Lane(most_hold_seconds=0.0)
     held.offer(0, *[["a", 1]] * 4, waiting=MANY)
     assert held.rounds == []
     await asyncio.sleep(0.01)
@@ -163,6 +162,15 @@ async def test_a_record_with_a_deadline_of_its_own_stands_for_nobody():
     assert lane.seen() == [([1, 2], {2: [0]})]
 
 
+async def test_what_has_a_deadline_of_its_own_is_not_held():
+    lane = Lane()
+    dated = record(4, b'["a", 5]', key=b"g", headers=(("deadline", b"1"),))
+    part = chunk(*[record(lap, b'["a", 1]') for lap in range(4)], dated)
+    part.waiting = MANY
+    lane.conflation.offer(part, lambda _: None)
+    assert lane.seen() == [([3, 4], {3: [0, 1, 2]})]
+
+
 async def test_a_record_that_cannot_be_scored_takes_nobodys_place():
     lane = Lane()
     lane.offer(0, ["a", 1], ["a", 2, "bad"], "no JSON that we know", ["a", 3, "bad"])
@@ -210,8 +218,9 @@ async def test_up_to_where_it_was_told_nothing_is_left_out():
     [(0, LEAST_HOLD_SECONDS), (-60_000, LEAST_HOLD_SECONDS), (10_000, 1.0), (60_000, MOST_HOLD_SECONDS)],
 )
 def test_it_is_held_longer_while_the_worker_is_far_behind(age_ms: int, seconds: float):
-    assert longest_hold_seconds(TIMESTAMP, TIMESTAMP + age_ms) == pytest.approx(seconds)
-    assert longest_hold_seconds(-1, TIMESTAMP) == LEAST_HOLD_SECONDS
+    assert longest_hold_seconds(TIMESTAMP, TIMESTAMP + age_ms, most=MOST_HOLD_SECONDS) == pytest.approx(seconds)
+    assert longest_hold_seconds(TIMESTAMP, TIMESTAMP + age_ms, most=LEAST_HOLD_SECONDS) == LEAST_HOLD_SECONDS
+    assert longest_hold_seconds(-1, TIMESTAMP, most=MOST_HOLD_SECONDS) == LEAST_HOLD_SECONDS
 
 
 async def test_what_is_held_goes_on_when_told_to():
@@ -223,24 +232,19 @@ async def test_what_is_held_goes_on_when_told_to():
     assert lane.seen() == [([3], {3: [0, 1, 2]})]
 
 
-async def test_what_was_held_long_enough_is_not_held_again(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(conflation, "MOST_HOLD_SECONDS", 0.0)
-    lane = Lane()
+async def test_what_was_held_long_enough_is_not_held_again():
+    lane = Lane(most_hold_seconds=0.0)
     for start in range(ROUNDS_AT_ONCE):
         lane.offer(start, ["b", 1])
     lane.offer(2, *[["a", 1]] * 4, waiting=MANY)
     await asyncio.sleep(0.01)
-    monkeypatch.setattr(conflation, "MOST_HOLD_SECONDS", 60.0)
     lane.offer(6, *[["a", 1]] * 4, waiting=MANY)
     lane.confirm()
     assert lane.seen()[-1] == ([9], {9: [*range(2, 9)]})
 
 
-async def test_what_waits_goes_on_when_nothing_more_comes_and_nothing_does_after_the_end(
-    monkeypatch: pytest.MonkeyPatch,
-):
-    monkeypatch.setattr(conflation, "MOST_HOLD_SECONDS", 0.0)
-    lane = Lane()
+async def test_what_waits_goes_on_when_nothing_more_comes_and_nothing_does_after_the_end():
+    lane = Lane(most_hold_seconds=0.0)
     lane.offer(0, *[["a", 1]] * 4, waiting=MANY)
     lane.conflation.flush()
     assert len(lane.rounds) == 1
