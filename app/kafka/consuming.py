@@ -11,6 +11,7 @@ from app.errors import ServiceError, StartFailed
 from app.kafka.chunk import Chunk
 from app.kafka.client import METADATA_MAX_AGE_MS
 from app.kafka.in_flight import InFlight
+from app.kafka.reader import FETCH_BYTES
 from app.kafka.transport import SCHEME, ChunkApp, ChunkScheduler, ChunkSchema, PartitionListener
 from app.progress import Progress
 from config.settings import BatchSettings, KafkaSettings
@@ -20,8 +21,8 @@ CHUNK_RECORDS = 512
 # One record per member is left of a conflated chunk, hardly more of so many than of fewer; and leaving out costs less
 # than what is done for each that is left. How many are few (see `Pace`) does not change with it.
 MOST_CONFLATED_RECORDS = 4096
-# Of one partition, at once. A chunk holds no more than a fetch brought: of 500 bytes, as many as may be conflated.
-FETCH_BYTES = 1 << 20
+# Of one partition, at once, where records are conflated. A chunk holds no more than a fetch brought: as many as may be
+# conflated, if they have 500 bytes.
 MOST_CONFLATED_BYTES = 2 << 20
 
 # Who does not fetch for long is held back by a broker or a model; the watchdog tells that from being stuck.

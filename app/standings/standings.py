@@ -21,7 +21,6 @@ from app.standings.table import Rules, Table
 
 logger = logging.getLogger(__name__)
 
-_FETCH_BYTES = 1_048_576
 # So many are taken in between two turns of the event loop.
 _AT_ONCE = 500
 _READ_UNCOMMITTED = 0
@@ -98,7 +97,7 @@ class Standings:
                 table.sweep()
 
     async def _restored(self, partition: int) -> Restored:
-        reader = TopicReader(self._client, self.topic, fetch_bytes=_FETCH_BYTES)
+        reader = TopicReader(self._client, self.topic)
         restored = Restored(self.rules)
         span = await reader.span(partition)
         async for records in reader.chunks(partition, span):

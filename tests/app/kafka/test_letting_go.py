@@ -34,7 +34,7 @@ class Listener:
         self.failures: list[BaseException] = []
         self.opening: BaseException | None = None
         self.finished = True
-        self.asked_for_room = 0
+        self.alone = 0
         self.revoking = asyncio.Event()
         self.may_go_on = asyncio.Event()
         self.may_go_on.set()
@@ -51,7 +51,7 @@ class Listener:
         pass
 
     def nothing_comes(self) -> None:
-        self.asked_for_room += 1
+        self.alone += 1
 
     async def partitions_revoked(self) -> bool:
         self.revoking.set()
@@ -273,17 +273,17 @@ async def test_whoever_holds_records_back_is_told_when_no_more_will_come():
     await house.assign()
     house.thread.taken = [house.chunk(0, nbytes=600_000), house.chunk(1, nbytes=600_000), house.chunk(2)]
     assert await house.consumer._getmany(None, 0.01)
-    assert house.listener.asked_for_room == 0
+    assert house.listener.alone == 0
     assert await house.consumer._getmany(None, 0.01) == {}, "the next one is too large for the room"
-    assert house.listener.asked_for_room == 1
+    assert house.listener.alone == 1
     assert house.consumer._register(house.thread.taken.pop(0))
     assert await house.consumer._getmany(None, 0.01) == {}, "there is no room at all"
-    assert house.listener.asked_for_room == 2
+    assert house.listener.alone == 2
     many = House()
     await many.assign()
     many.consumer._pace.began(100_000)
     assert await many.consumer._getmany(None, 0.01) == {}, "there is room, and more than enough in the works"
-    assert many.listener.asked_for_room == 1
+    assert many.listener.alone == 1
 
 
 async def test_a_gap_is_asked_about_until_the_broker_answers_or_the_partition_goes():
